@@ -1,0 +1,1 @@
+"""Sluice: CRM webhooks in, YAML rules decide, Sakari API calls out."""

@@ -1,0 +1,99 @@
+"""The types on the arrows: Event, Plan, Run, and the records that the store keeps of them.
+
+Times are integer milliseconds since the epoch, UTC. Types that are kept in Redis are encoded as MessagePack arrays
+(`array_like`): compact, and open to new fields at the end as long as those have defaults.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Origin = Literal["user", "app", "import", "workflow", "system"]
+"""Who caused a fact: a person in the CRM, another application, a bulk import, a CRM workflow, or the CRM itself."""
+
+
+class Event(Struct, frozen=True, array_like=True, kw_only=True):
+    """One normalised fact of a CRM.
+
+    Paths are dotted, always start with the CRM's own word for the object (`contact.lifecyclestage`,
+    `deal.custom_fields.<hash>`), and are kept flat. Facts of the delivery itself stand under the source's name in the
+    CRM's own spelling (`hubspot.changeFlag`, `pipedrive.is_bulk_edit`), so that nothing a CRM says is lost.
+    """
+
+    source: str
+    """`hubspot` or `pipedrive`."""
+    account: str
+    """The CRM account: HubSpot's portal id, Pipedrive's company id."""
+    type: str
+    """`<object>.<verb>`, e.g. `contact.updated`; a type that Sluice does not know is kept as the CRM spelled it."""
+    object_id: str
+    """The CRM's id of the object as text; empty where the CRM gives none."""
+    occurred_at: int
+    fact_key: str
+    """The identity of the fact: the same for redeliveries and for overlapping subscriptions. 22 characters."""
+    delivery_key: str
+    """The identity of the notification: the same for a redelivery only. 22 characters."""
+    values: dict[str, Any]
+    """Path -> value as it is now."""
+    before: dict[str, Any] = {}
+    """Path -> value before the change, where the CRM gives it."""
+    changed: tuple[str, ...] = ()
+    """The paths that this event says have changed (not filled for a creation)."""
+    actor: str = ""
+    """`user:<id>`, `app:<id>`, or empty where the CRM does not say."""
+    origin: Origin = "system"
+    attempt: int = 0
+    """How often the CRM had tried to deliver this before."""
+
+    @property
+    def object_type(self) -> str:
+        """The CRM's own word for the object: `contact`, `deal`, `2-12345`."""
+        return self.type.rpartition(".")[0]
+
+    @property
+    def lane(self) -> str:
+        """The name of the lane of the object that this event is about.
+
+        An event without an object id stands alone: it gets a lane of its own rather than one shared with strangers.
+        """
+        return f"{self.source}/{self.account}/{self.object_type}/{self.object_id or self.fact_key}"
+
+
+class Run(Struct, frozen=True, array_like=True, kw_only=True):
+    """One rule fired by one event: a promise to execute the rule's steps, in order.
+
+    It names its rule by the rule set's version, so a rule edited later does not change a decision already taken, and it
+    carries only those event values that the rule's steps use.
+    """
+
+    key: str
+    """Fact key + `/` + rule id. Idempotency key of step n: this + `/` + n."""
+    rule: str
+    ruleset: str
+    lane: str
+    occurred_at: int
+    planned_at: int
+    expires_at: int
+    """After this it becomes a dead letter instead of a late surprise."""
+    values: dict[str, Any]
+    """Event path -> value, for the paths that the steps use."""
+
+
+class PlanFailure(Struct, frozen=True, array_like=True):
+    """A rule that matched, but whose run cannot succeed (say, it needs a value that the event does not carry)."""
+
+    rule: str
+    reason: str
+    message: str
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What the rules decided for one event."""
+
+    event: Event
+    ruleset: str
+    """Version of the rule set that decided."""
+    runs: tuple[Run, ...] = ()
+    shadowed: tuple[str, ...] = ()
+    """Ids of matching rules in `mode: shadow`: recorded, never executed."""
+    failures: tuple[PlanFailure, ...] = ()
