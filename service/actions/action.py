@@ -36,7 +36,7 @@ class Action(Struct, frozen=True, kw_only=True):
     example: str
     """A complete step in YAML, linted by the tests."""
     sets_values: bool
-    """True if repeating the call changes nothing: it sets values, or only reads. An uncertain outcome is then retried."""
+    """True if repeating the call is harmless (it sets values, or only reads): an uncertain outcome is then retried."""
     target: Callable[[Any], Target] | None = None
     """For writes: what the given args would touch. None for reads."""
     only: Callable[[Any, frozenset[str]], Any] | None = None
