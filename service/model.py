@@ -59,6 +59,16 @@ class Event(Struct, frozen=True, array_like=True, kw_only=True):
         return f"{self.source}/{self.account}/{self.object_type}/{self.object_id or self.fact_key}"
 
 
+class Misfit(Struct, frozen=True):
+    """A verified delivery, or one event of one, that could not be understood. It is kept as a dead letter."""
+
+    source: str
+    message: str
+    """What is wrong and where, e.g. `[3].objectId: expected int`; never the value itself."""
+    body: bytes
+    """The bytes that made no sense."""
+
+
 class Run(Struct, frozen=True, array_like=True, kw_only=True):
     """One rule fired by one event: a promise to execute the rule's steps, in order.
 

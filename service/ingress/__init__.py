@@ -1,0 +1,1 @@
+"""The ingress: what HTTP brings in. Start at receive.py."""

@@ -1,0 +1,122 @@
+"""HTTP for the ingress: bodies within bounds, errors as answers, and the health of the process."""
+
+import time
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from service.engine import render
+from service.errors import Refusal, StoreUnavailable, TooLarge
+from service.ingress.receive import Answer, Desk, receive
+from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, exposition
+from service.sources import Delivery, Route
+from service.store import Store
+
+
+class Fault(Struct, frozen=True):
+    """The body of an answer that is not 2xx: a fixed word, and what to do."""
+
+    error: str
+    message: str
+
+
+_HINTS = {
+    401: "The sender was not recognised. Check the secret, SLUICE_PUBLIC_URL (it is what HubSpot signs) and the clock.",
+    413: "The body is larger than SLUICE_MAX_BODY.",
+    503: "Nothing was stored. Send it again.",
+}
+
+
+def webhook(route: Route, desk: Desk, max_body: int) -> HTTPRouteHandler:
+    """Make the handler of one route."""
+
+    @post(route.path, name=route.path, status_code=200, request_max_body_size=None, include_in_schema=True)
+    async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+        started = time.perf_counter()
+        try:
+            delivery = await _read(request, max_body, desk.now())
+            answer: Answer | Fault = await receive(route, delivery, desk)
+            status, verdict = 200, "accepted"
+        except Refusal as refusal:
+            status, verdict = refusal.status, refusal.reason
+            answer = Fault(refusal.reason, _HINTS[status])
+        except StoreUnavailable:
+            status, verdict = 503, "store_unavailable"
+            answer = Fault(verdict, _HINTS[status])
+        DELIVERIES.labels(route.source, verdict).inc()
+        ACKNOWLEDGE.labels(route.source).observe(time.perf_counter() - started)
+        return _json(answer, status)
+
+    return handle
+
+
+async def _read(request: Request[Any, Any, Any], max_body: int, now: int) -> Delivery:
+    """Read a request exactly as it was sent. Raises TooLarge without reading more than allowed."""
+    scope = request.scope
+    if int(request.headers.get("content-length") or 0) > max_body:
+        raise TooLarge("body_too_large")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_body:
+            raise TooLarge("body_too_large")
+    query: bytes = scope.get("query_string", b"")
+    target: bytes = scope["raw_path"] + (b"?" + query if query else b"")
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    return Delivery(
+        method=request.method,
+        target=target.decode("latin-1"),
+        headers=headers,
+        body=bytes(body),
+        received_at=now,
+    )
+
+
+@get("/livez", media_type=MediaType.TEXT)
+async def livez() -> str:
+    """Say that the process runs; nothing else, so that a Redis outage restarts nobody."""
+    return "ok"
+
+
+@get("/metrics", media_type=MediaType.TEXT)
+async def metrics() -> Response[bytes]:
+    """Give the metrics of this process."""
+    return Response(exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+class Readiness(Struct, frozen=True):
+    """Whether this process can do its work, and if not, what is wrong. `ruleset` tells processes apart by their rules."""
+
+    ready: bool
+    problems: list[str]
+    ruleset: str
+    rules: int
+    redis: bool
+    spilled: int
+
+
+def readyz(desk: Desk, store: Store) -> HTTPRouteHandler:
+    """Make the handler of the readiness probe."""
+
+    @get("/readyz")
+    async def handle() -> Response[bytes]:
+        redis = await store.answers()
+        # While Redis is down this process still answers its senders as it should (503, or the spill folder),
+        # so it stays ready: taking it away would turn HubSpot's 503 into a refused connection, and lose Pipedrive's events.
+        ready = desk.rules.usable
+        problems = [render(problem) for problem in desk.rules.problems]
+        if not redis:
+            problems.append("Redis does not answer: HubSpot is told to come back, Pipedrive is spilled to disk if allowed")
+        spilled = len(desk.spill.waiting) if desk.spill else 0
+        rule_set = desk.rules.rule_set
+        report = Readiness(ready, problems, rule_set.version, len(rule_set.rules), redis, spilled)
+        return _json(report, 200 if ready else 503)
+
+    return handle
+
+
+def _json(body: Struct, status: int) -> Response[bytes]:
+    return Response(msgspec.json.encode(body), status_code=status, media_type=MediaType.JSON)

@@ -1,0 +1,96 @@
+"""The left half of the way: bytes and headers in, a promise out. Read `receive` first."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from msgspec import Struct
+
+from service.engine import plan
+from service.errors import StoreUnavailable
+from service.ingress.rulebook import RuleBook
+from service.ingress.spill import Spill
+from service.model import Plan
+from service.observe.metrics import EVENTS, PLANNED
+from service.sources import Delivery, Normalised, Route
+from service.store import Acceptor, Receipt
+
+log = structlog.get_logger("sluice.ingress")
+
+
+class Desk(Struct, kw_only=True):
+    """What receiving needs, put together by the entrance."""
+
+    acceptor: Acceptor
+    rules: RuleBook
+    spill: Spill | None
+    now: Callable[[], int]
+
+
+class Answer(Struct, frozen=True):
+    """The body of a 2xx: how many events were taken, and how many were known already."""
+
+    accepted: int
+    duplicates: int
+
+
+async def receive(route: Route, delivery: Delivery, desk: Desk) -> Answer:
+    """Verify, normalise, plan, store: when this returns, the delivery is safe.
+
+    Raises Unverified (401), or StoreUnavailable (503) if neither Redis nor a spill file could take it.
+    """
+    started = time.perf_counter()
+    verified = route.verify(delivery)
+    found = route.normalise(verified)
+    try:
+        receipt = await store(found, desk)
+        answer = Answer(receipt.accepted, receipt.duplicates)
+    except StoreUnavailable as error:
+        if not route.spills or desk.spill is None:
+            raise
+        await desk.spill.put(route, delivery)
+        EVENTS.labels(route.source, "spilled").inc(len(found.events))
+        log.warning("spilled", source=route.source, reason=str(error), hint="it is stored as soon as Redis is back")
+        answer = Answer(len(found.events), 0)
+    _tell(route, found, answer, started)
+    return answer
+
+
+async def store(found: Normalised, desk: Desk) -> Receipt:
+    """Plan the events of a delivery and store it whole. Raises StoreUnavailable."""
+    now = desk.now()
+    rule_set = await desk.rules.current()
+    plans = [plan(rule_set, event, now) for event in found.events]
+    receipt = await desk.acceptor.accept(plans, found.misfits, now=now)
+    for planned, event in zip(plans, receipt.events, strict=True):
+        _count(planned, event)
+    for misfit in found.misfits:
+        EVENTS.labels(misfit.source, "misfit").inc()
+        log.warning("misfit", source=misfit.source, message=misfit.message, hint="it is kept as a dead letter")
+    return receipt
+
+
+def _count(planned: Plan, event: str) -> None:
+    known = event in ("redelivered", "overlapping")
+    EVENTS.labels(planned.event.source, event if known else "accepted").inc()
+    if known:
+        return
+    for run in planned.runs:
+        PLANNED.labels(run.rule, "live").inc()
+    for rule in planned.shadowed:
+        PLANNED.labels(rule, "shadow").inc()
+    for failure in planned.failures:
+        PLANNED.labels(failure.rule, "failed").inc()
+        log.warning("rule failed", event=event, rule=failure.rule, reason=failure.reason, message=failure.message)
+
+
+def _tell(route: Route, found: Normalised, answer: Answer, started: float) -> None:
+    log.info(
+        "delivery",
+        source=route.source,
+        events=len(found.events),
+        accepted=answer.accepted,
+        duplicates=answer.duplicates,
+        misfits=len(found.misfits),
+        ms=round((time.perf_counter() - started) * 1000, 1),
+    )

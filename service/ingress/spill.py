@@ -1,0 +1,94 @@
+"""The spill folder: where verified deliveries of a source that does not retry for long wait while Redis cannot store.
+
+One file a delivery, written whole, synced and renamed before the sender gets its answer, named so that sorting gives the
+order of arrival. Draining is harmless to repeat (claims), so processes may share a folder and die at any moment.
+"""
+
+import asyncio
+import itertools
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from service.errors import StoreUnavailable
+from service.sources import Delivery, Route
+
+log = structlog.get_logger("sluice.ingress")
+
+
+class Spilled(Struct, frozen=True, array_like=True):
+    """A verified delivery. Its headers are left out: they hold the password, and have done their work."""
+
+    path: str
+    target: str
+    body: bytes
+    received_at: int
+
+
+_decoder = msgspec.msgpack.Decoder(Spilled)
+
+
+class Spill:
+    """A bounded folder of deliveries."""
+
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        self._folder = folder
+        self._most = most_bytes
+        self._number = itertools.count()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def waiting(self) -> list[Path]:
+        """The deliveries that wait, in order of arrival."""
+        return sorted(self._folder.glob("*.delivery"))
+
+    async def put(self, route: Route, delivery: Delivery) -> None:
+        """Write a delivery to disk. Raises StoreUnavailable if the folder is full or cannot be written."""
+        spilled = Spilled(route.path, delivery.target, delivery.body, delivery.received_at)
+        name = f"{delivery.received_at:013d}-{os.getpid()}-{next(self._number):06d}"
+        try:
+            await asyncio.to_thread(self._write, name, msgspec.msgpack.encode(spilled))
+        except OSError as error:
+            raise StoreUnavailable(f"the spill folder cannot be written: {error.strerror}") from error
+
+    def _write(self, name: str, blob: bytes) -> None:
+        if sum(path.stat().st_size for path in self.waiting) + len(blob) > self._most:
+            raise StoreUnavailable("the spill folder is full")
+        unfinished = self._folder / f"{name}.part"
+        with unfinished.open("wb") as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(self._folder / f"{name}.delivery")
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    async def drain(self, store: Callable[[Spilled], Awaitable[None]]) -> int:
+        """Give every waiting delivery to `store`, in order; how many it took.
+
+        Stops at the first that raises StoreUnavailable. A file that cannot be read is set aside as `.unreadable`.
+        """
+        drained = 0
+        for path in self.waiting:
+            try:
+                spilled = _decoder.decode(await asyncio.to_thread(path.read_bytes))
+            except FileNotFoundError:
+                continue  # another process on this folder was quicker
+            except msgspec.DecodeError:
+                path.rename(path.with_suffix(".unreadable"))
+                log.error("spilled delivery unreadable", file=path.name, hint="the file was damaged; it is set aside")
+                continue
+            try:
+                await store(spilled)
+            except StoreUnavailable:
+                break
+            path.unlink(missing_ok=True)
+            drained += 1
+        return drained

@@ -1,0 +1,31 @@
+"""Every metric of Sluice, in one place. Labels are bounded: sources, fixed words, rule ids; never ids of people or events."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+DELIVERIES = Counter(
+    "sluice_deliveries", "Webhook requests, by source and what was answered", ["source", "verdict"], registry=REGISTRY
+)
+EVENTS = Counter(
+    "sluice_events",
+    "Events: accepted, redelivered, overlapping (same fact, other notification), misfit, spilled",
+    ["source", "outcome"],
+    registry=REGISTRY,
+)
+PLANNED = Counter(
+    "sluice_planned", "Rules that matched an event, by mode: live, shadow, failed", ["rule", "mode"], registry=REGISTRY
+)
+ACKNOWLEDGE = Histogram(
+    "sluice_acknowledge_seconds",
+    "From the last byte of a delivery to its answer",
+    ["source"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=REGISTRY,
+)
+RUNS = Counter("sluice_runs", "Goes at a run, by what they came to", ["rule", "state"], registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """Write all metrics in Prometheus' text format."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,47 @@
+"""Every Redis key of Sluice, what is kept there, and how long.
+
+Nothing outside this file spells a key. All keys start with `sluice:`, except arq's own (see tickets.py). Redis Cluster is
+not supported, since arq is not: scripts build key names from these prefixes.
+"""
+
+CLAIM = "sluice:claim:"
+"""+ fact key → `<event id> <delivery key>`. String, expires after the claim time (72 h by default)."""
+
+JOURNAL = "sluice:journal"
+"""Stream of accepted events; field `e` holds a JournalEntry. Its entry id is the event's id. Trimmed by age and length."""
+
+LANE = "sluice:lane:"
+"""+ lane → sorted set of waiting runs, score = occurred_at, member = `<order> <run key> <Run>`. Gone when empty."""
+
+READY = "sluice:ready"
+"""Sorted set of lanes that have work and no worker, score = when they are due (ms)."""
+
+LEASES = "sluice:leases"
+"""Sorted set of lanes that a worker holds, score = when the lease runs out (ms)."""
+
+OWNERS = "sluice:owners"
+"""Hash: lane → lease number. Numbers only grow, so an old holder is told from the new one."""
+
+LEASE_NUMBER = "sluice:lease-number"
+"""Counter of leases."""
+
+RUN = "sluice:run:"
+"""+ run key → hash, the ledger of one run: state, reason, tries, times, `step:<n>`. Expires after the ledger time."""
+
+FENCE = "sluice:fence:"
+"""+ Sakari record → hash: attribute → newest occurred_at written; `@busy` → `<lease number> <until>`. Expires as claims do."""
+
+DEAD = "sluice:dead"
+"""Sorted set of dead letter ids, score = when they died (ms)."""
+
+DEAD_LETTER = "sluice:dead:"
+"""+ dead letter id → DeadLetter. Kept until a person retries or drops it."""
+
+RULESET = "sluice:ruleset:"
+"""+ version → the rule files by name, as MessagePack. Expires a good while after its last use."""
+
+TOKEN = "sluice:sakari-token:"
+"""+ account and client → the shared access token. Expires with the token."""
+
+TOKEN_LOCK = "sluice:sakari-token-lock:"
+"""+ account and client → who is fetching a token now. Expires within seconds."""

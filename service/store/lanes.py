@@ -1,0 +1,149 @@
+"""Lanes: claim them by lease, record what their runs did, let go of them. What workers live on.
+
+Every function raises LeaseLost when the lane is no longer this worker's, in which case nothing was written.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from service.errors import LeaseLost
+from service.store import keys, tickets
+from service.store.records import DeadLetter, Lane, StepRecord, Waiting, encode, waiting
+from service.store.connection import Store
+
+_HOLDING = [keys.READY, keys.LEASES, keys.OWNERS]
+
+
+class Busy(Struct, frozen=True):
+    """Another lane writes to the same record just now; its hold ends at `until` (server time, ms) at the latest."""
+
+    until: int
+
+
+class Notes(Struct):
+    """What is to be recorded of a run at the next occasion: several things in one call."""
+
+    fields: dict[str, Any] = {}
+    """Ledger field -> value."""
+    held: str = ""
+    """The Sakari record that this run holds (see `begin`); recording lets go of it."""
+    wrote: tuple[str, ...] = ()
+    """The attributes of it that were set: their fences rise to the run's occurred_at."""
+
+    def clear(self) -> None:
+        """Forget everything: it has been recorded."""
+        self.fields, self.held, self.wrote = {}, "", ()
+
+
+class Swept(Struct, frozen=True):
+    """What a sweep found. `oldest_ms`: for how long the oldest due lane has been waiting."""
+
+    recovered: int
+    rung: int
+    due: int
+    oldest_ms: int
+
+
+async def claim(store: Store, most: int) -> list[Lane]:
+    """Take up to `most` due lanes. Each comes with its first run."""
+    asked = time.monotonic()
+    args = ["", store.options.lease_ms, most, keys.LANE, keys.RUN]
+    taken = await store.run("claim", [*_HOLDING, keys.LEASE_NUMBER], args)
+    until = asked + store.options.lease_ms / 1000
+    return [
+        Lane(name=name.decode(), number=number.decode(), until=until, head=_head(head))
+        for name, number, _, head in taken
+    ]
+
+
+async def renew(store: Store, lanes: Sequence[Lane]) -> set[str]:
+    """Extend the leases of these lanes; the names of those that were lost come back."""
+    asked = time.monotonic()
+    pairs = [part for lane in lanes for part in (lane.name, lane.number)]
+    lost = {name.decode() for name in await store.run("renew", _HOLDING[1:], ["", store.options.lease_ms, *pairs])}
+    for lane in lanes:
+        if lane.name not in lost:
+            lane.until = asked + store.options.lease_ms / 1000
+    return lost
+
+
+async def begin(
+    store: Store, lane: Lane, record: str, attributes: Sequence[str], pending: tuple[int, StepRecord] | None
+) -> Busy | frozenset[str]:
+    """Ask to write to a Sakari record: which of the attributes have no newer value there?
+
+    `pending` marks a step in the ledger before its call, for actions that must not be repeated blindly.
+    """
+    run, options = lane.head.run, store.options
+    field, value = (f"step:{pending[0]}", encode(pending[1])) if pending else ("", b"")
+    answer = await store.run(
+        "begin",
+        [*_HOLDING[1:], keys.RUN + run.key, keys.FENCE + record],
+        ["", lane.name, lane.number, options.hold_ms, run.occurred_at, options.claim_ms]
+        + [field, value, options.ledger_ms, *attributes],
+    )
+    if answer[0] == b"lost":
+        raise LeaseLost(lane.name)
+    if answer[0] == b"busy":
+        return Busy(int(answer[1]))
+    return frozenset(a.decode() for a in answer[1:])
+
+
+async def save(store: Store, lane: Lane, notes: Notes) -> None:
+    """Record what a run did so far, and go on with it."""
+    await _record(store, lane, notes, after="stay")
+
+
+async def end_run(store: Store, lane: Lane, notes: Notes, letter: DeadLetter | None = None) -> bool:
+    """End the lane's first run, as a dead letter if one is given.
+
+    True if `lane.head` is now another run to do; False if the lane is empty and its lease has ended.
+    """
+    following = await _record(store, lane, notes, after="next", remove=lane.head.member, letter=letter)
+    if following is None:
+        return False
+    lane.head = following
+    return True
+
+
+async def let_go(store: Store, lane: Lane, notes: Notes, *, due: int) -> None:
+    """Give the lane back with its first run still to do, from `due` (ms) on."""
+    await _record(store, lane, notes, after=str(due))
+
+
+async def sweep(store: Store, *, most: int = 1000) -> Swept:
+    """Return lanes whose lease ran out to ready, and ring for whatever is due."""
+    args = ["", keys.LANE, most, *tickets.bell(store), store.options.late_ms]
+    return Swept(*await store.run("sweep", [*_HOLDING, tickets.QUEUE], args))
+
+
+async def _record(
+    store: Store,
+    lane: Lane,
+    notes: Notes,
+    *,
+    after: str,
+    remove: bytes = b"",
+    letter: DeadLetter | None = None,
+) -> Waiting | None:
+    run, options = lane.head.run, store.options
+    answer = await store.run(
+        "record",
+        [*_HOLDING, keys.RUN + run.key, keys.DEAD, keys.FENCE + notes.held],
+        ["", lane.name, lane.number, after, remove, keys.LANE, keys.RUN, keys.DEAD_LETTER]
+        + [letter.id if letter else "", encode(letter) if letter else b"", 0 if letter else options.ledger_ms]
+        + [run.occurred_at, options.claim_ms, int(bool(notes.held)), len(notes.fields)]
+        + [part for pair in notes.fields.items() for part in pair]
+        + list(notes.wrote),
+    )
+    if answer[0] == b"lost":
+        raise LeaseLost(lane.name)
+    return _head(answer[1]) if len(answer) > 1 else None
+
+
+def _head(raw: list[Any]) -> Waiting:
+    member, _, ledger = raw
+    return waiting(member, ledger)

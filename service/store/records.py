@@ -1,0 +1,129 @@
+"""What the store keeps, as types: journal entries, step records, dead letters, and the lanes that workers claim."""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from service.model import Event, PlanFailure, Run
+
+RunState = Literal["waiting", "retrying", "done", "skipped", "superseded", "dead", "dropped"]
+"""`waiting` has no ledger yet; `retrying` has failed and will be tried again; the others are ends."""
+
+StepState = Literal["pending", "done", "skipped", "superseded", "failed"]
+
+ENDED: frozenset[RunState] = frozenset({"done", "skipped", "superseded", "dead", "dropped"})
+
+
+class JournalEntry(Struct, frozen=True, array_like=True):
+    """An accepted event with what the rules decided; the verdict of every other rule follows from re-planning it."""
+
+    event: Event
+    ruleset: str
+    received_at: int
+    runs: tuple[str, ...] = ()
+    """Ids of the rules that fired."""
+    shadowed: tuple[str, ...] = ()
+    failures: tuple[PlanFailure, ...] = ()
+
+
+class StepRecord(Struct, frozen=True, array_like=True, kw_only=True):
+    """What one step did."""
+
+    state: StepState
+    at: int
+    took_ms: int = 0
+    reason: str = ""
+    message: str = ""
+    result: dict[str, Any] = {}
+    """Path -> value of the result, for the paths that later steps use: all that a retry needs to go on from here."""
+    args: Any = None
+    """The arguments as they were sent, bounded; personal data, so it is shown masked."""
+    answer: Any = None
+    """Sakari's answer, bounded; personal data, so it is shown masked."""
+
+
+class RunRecord(Struct, frozen=True, kw_only=True):
+    """The ledger of one run."""
+
+    state: RunState = "waiting"
+    reason: str = ""
+    message: str = ""
+    tries: int = 0
+    ended_at: int = 0
+    expires_at: int = 0
+    """Given to a dead letter's run when a person retries it; takes the place of the run's own."""
+    steps: dict[int, StepRecord] = {}
+
+    @property
+    def ended(self) -> bool:
+        """True once nothing more will happen to the run without a person."""
+        return self.state in ENDED
+
+
+class DeadLetter(Struct, frozen=True, array_like=True, kw_only=True):
+    """Something that cannot go on without a person."""
+
+    id: str
+    kind: Literal["run", "rule", "delivery"]
+    """A run that failed; a rule that could not be planned; a verified delivery (or an event of one) that made no sense."""
+    reason: str
+    message: str
+    source: str
+    at: int
+    """When it died, by the clock of the process that buried it."""
+    rule: str = ""
+    lane: str = ""
+    event_id: str = ""
+    occurred_at: int = 0
+    run_key: str = ""
+    member: bytes = b""
+    """For runs: the lane member, which puts the run back exactly where it was."""
+    body: bytes = b""
+    """For deliveries: the bytes that made no sense."""
+
+
+class Waiting(Struct, frozen=True):
+    """The first run of a claimed lane, as it stands in Redis."""
+
+    member: bytes
+    event_id: str
+    run: Run
+    record: RunRecord
+
+
+class Lane(Struct, kw_only=True):
+    """A lane under lease. `until` is this process's monotonic clock, in seconds: after it nothing may be written."""
+
+    name: str
+    number: str
+    until: float
+    head: Waiting
+
+
+_run = msgspec.msgpack.Decoder(Run)
+_step = msgspec.msgpack.Decoder(StepRecord)
+
+encode = msgspec.msgpack.Encoder(enc_hook=str).encode
+"""MessagePack for everything that Redis keeps."""
+
+
+def waiting(member: bytes, ledger: list[bytes]) -> Waiting:
+    """Read a lane's member (`<ms>-<seq>-<n> <run key> <Run>`) and the flat ledger of its run."""
+    order, _, blob = member.split(b" ", 2)
+    ms, seq, _ = order.decode().split("-")
+    return Waiting(member, f"{int(ms)}-{int(seq)}", _run.decode(blob), run_record(ledger))
+
+
+def run_record(ledger: list[bytes]) -> RunRecord:
+    """Read a ledger as Redis returns it: field, value, field, value …"""
+    fields = {name.decode(): value for name, value in zip(ledger[::2], ledger[1::2], strict=True)}
+    return RunRecord(
+        state=fields.get("state", b"waiting").decode(),  # type: ignore[arg-type]
+        reason=fields.get("reason", b"").decode(),
+        message=fields.get("message", b"").decode(),
+        tries=int(fields.get("tries", 0)),
+        ended_at=int(fields.get("ended_at", 0)),
+        expires_at=int(fields.get("expires_at", 0)),
+        steps={int(n[5:]): _step.decode(v) for n, v in fields.items() if n.startswith("step:")},
+    )

@@ -1,0 +1,52 @@
+-- Accept the events of one delivery: claims, journal, runs in their lanes, dead letters, tickets. All or nothing.
+--
+-- KEYS  journal, ready, owners, dead, arq queue
+-- ARGV  now | '' · claim ttl ms · journal length · lane prefix · claim prefix · dead letter prefix
+--       ticket job · ticket ttl ms · lanes per ticket · most tickets · number of events
+--       then per event: fact key, delivery key, journal entry,
+--                       number of runs,  per run: lane, occurred_at, run key, run
+--                       number of dead letters, per letter: id, letter
+--       An event with an empty fact key is not claimed and not journalled: it only brings dead letters.
+-- Returns per event: its id; or '' for a redelivery; or '=' for the same fact by another notification.
+--       (and the empty string for an event without a fact key)
+local journal, ready, owners, dead, queue = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local now, ttl, length = clock(ARGV[1]), ARGV[2], ARGV[3]
+local lane_prefix, claim_prefix, letter_prefix = ARGV[4], ARGV[5], ARGV[6]
+local bell = {job = ARGV[7], ttl = ARGV[8], width = tonumber(ARGV[9]), most = tonumber(ARGV[10]), queue = queue}
+local at, ids, woken = 11, {}, 0
+
+local function take(n)
+  at = at + n
+  return unpack(ARGV, at - n + 1, at)
+end
+
+for i = 1, tonumber(ARGV[11]) do
+  local fact, delivery, entry, runs = take(4)
+  local prior = fact ~= '' and redis.call('GET', claim_prefix .. fact)
+  local fresh = not prior
+  if fact == '' then
+    ids[i] = ''
+  elseif prior then
+    ids[i] = string.match(prior, ' (.*)$') == delivery and '' or '='
+  else
+    ids[i] = redis.call('XADD', journal, 'MAXLEN', '~', length, '*', 'e', entry)
+    redis.call('SET', claim_prefix .. fact, ids[i] .. ' ' .. delivery, 'PX', ttl)
+  end
+  for n = 1, tonumber(runs) do
+    local lane, occurred_at, key, run = take(4)
+    if fresh then
+      local ms, seq = string.match(ids[i], '^(%d+)-(%d+)$')
+      local member = string.format('%013d-%06d-%03d ', ms, seq, n) .. key .. ' ' .. run
+      redis.call('ZADD', lane_prefix .. lane, occurred_at, member)
+      if redis.call('HEXISTS', owners, lane) == 0 then
+        woken = woken + redis.call('ZADD', ready, 'NX', now, lane)
+      end
+    end
+  end
+  for _ = 1, tonumber((take(1))) do
+    local id, letter = take(2)
+    if fresh and redis.call('SET', letter_prefix .. id, letter, 'NX') then redis.call('ZADD', dead, now, id) end
+  end
+end
+if woken > 0 then ring(bell, woken, now) end
+return ids

@@ -1,0 +1,46 @@
+-- Put before every script by scripts.py: what several of them need, written once.
+
+-- Milliseconds: the given time (tests), or the server's own, so that workers' clocks need not agree.
+local function clock(given)
+  if given ~= '' then return tonumber(given) end
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Enqueue as many arq tickets as `lanes` newly due lanes are worth, at most bell.most in all. A ticket that exists
+-- already (waiting or running) is passed over: the next one is rung instead.
+local function ring(bell, lanes, now)
+  local wanted = math.ceil(lanes / bell.width)
+  local rung = 0
+  for i = 0, bell.most - 1 do
+    if rung >= wanted then break end
+    local id = 'drain:' .. i
+    if redis.call('SET', 'arq:job:' .. id, bell.job, 'NX', 'PX', bell.ttl) then
+      redis.call('ZADD', bell.queue, now, id)
+      rung = rung + 1
+    end
+  end
+  return rung
+end
+
+-- The first run of a lane: {member, occurred_at, flat ledger}, or nil if the lane is empty.
+local function head(lane, lane_prefix, run_prefix)
+  local first = redis.call('ZRANGE', lane_prefix .. lane, 0, 0, 'WITHSCORES')
+  if #first == 0 then return nil end
+  local key = string.match(first[1], '^%S+ (%S+) ')
+  return {first[1], first[2], redis.call('HGETALL', run_prefix .. key)}
+end
+
+-- Does this lease still hold? A lease that has run out does not, even before anyone else took the lane.
+local function holds(lane, number, keys, now)
+  if redis.call('HGET', keys.owners, lane) ~= number then return false end
+  local until_ms = redis.call('ZSCORE', keys.leases, lane)
+  return until_ms and tonumber(until_ms) > now
+end
+
+-- End a lease; the lane goes back to ready at `due` if it has work.
+local function release(lane, keys, lane_prefix, due)
+  redis.call('HDEL', keys.owners, lane)
+  redis.call('ZREM', keys.leases, lane)
+  if redis.call('EXISTS', lane_prefix .. lane) == 1 then redis.call('ZADD', keys.ready, due, lane) end
+end

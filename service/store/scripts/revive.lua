@@ -1,0 +1,14 @@
+-- Put the run of a dead letter back into its lane, at its old place, and forget the letter.
+--
+-- KEYS  ready, owners, dead, arq queue, the run's ledger, the lane
+-- ARGV  now | '' · dead letter key · dead letter id · lane · occurred_at · member
+--       ticket job · ticket ttl ms · lanes per ticket · most tickets · then ledger pairs
+-- Returns 1, or 0 if the letter is gone already (retried or dropped by somebody else).
+local now = clock(ARGV[1])
+if redis.call('DEL', ARGV[2]) == 0 then return 0 end
+redis.call('ZREM', KEYS[3], ARGV[3])
+redis.call('ZADD', KEYS[6], ARGV[5], ARGV[6])
+for i = 11, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1]) end
+if redis.call('HEXISTS', KEYS[2], ARGV[4]) == 0 then redis.call('ZADD', KEYS[1], 'NX', now, ARGV[4]) end
+ring({job = ARGV[7], ttl = ARGV[8], width = tonumber(ARGV[9]), most = tonumber(ARGV[10]), queue = KEYS[4]}, 1, now)
+return 1

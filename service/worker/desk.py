@@ -1,0 +1,61 @@
+"""What a worker has at hand, put together by the entrance; and the rule sets it has met so far."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from service.actions import Action
+from service.engine import Rule, RuleSet, load
+from service.errors import Permanent
+from service.sakari.client import Sakari
+from service.store import Store, rulesets
+from service.worker.backoff import Backoff
+
+
+class Rules:
+    """Compiled rule sets by version: a run is executed under the rules that decided it, not under today's."""
+
+    def __init__(self, store: Store, actions: Mapping[str, Action]) -> None:
+        self._store = store
+        self._args = {name: action.args for name, action in actions.items()}
+        self._sets: dict[str, RuleSet] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    async def find(self, version: str, rule: str) -> Rule:
+        """Fetch a rule. Raises Permanent if that version, or the rule in it, cannot be had any more."""
+        async with self._one_at_a_time:
+            if version not in self._sets:
+                self._sets[version] = await self._load(version)
+        try:
+            return self._sets[version].by_id[rule]
+        except KeyError:
+            raise Permanent("rule_unknown", f"rule set {version} has no rule `{rule}`") from None
+
+    async def _load(self, version: str) -> RuleSet:
+        files = await rulesets.read(self._store, version)
+        if files is None:
+            raise Permanent("ruleset_unknown", f"rule set {version} is not in Redis any more; replay the event")
+        return load({name: text.encode() for name, text in files.items()}, self._args).rule_set
+
+
+class Desk(Struct, kw_only=True):
+    """All that draining lanes needs. `stopping` is set once, when the process was asked to end."""
+
+    store: Store
+    sakari: Sakari
+    actions: Mapping[str, Action]
+    rules: Rules
+    backoff: Backoff
+    now: Callable[[], int]
+    stopping: asyncio.Event
+    ticket_s: float = 20.0
+    """For how long a ticket goes on claiming lanes; then it ends, and another one takes over."""
+
+
+def bounded(value: Any, most: int) -> Any:
+    """Give back plain JSON types, or their beginning as text if they are larger than `most` bytes encoded."""
+    encoded = msgspec.json.encode(value, enc_hook=str)
+    return msgspec.json.decode(encoded) if len(encoded) <= most else encoded[:most].decode(errors="replace") + "…"

@@ -1,0 +1,99 @@
+"""The right half of the way: a ticket claims lanes, a lane gives runs, a run takes steps, what happened is recorded.
+
+Read `drain_lane` first.
+"""
+
+import asyncio
+import time
+
+import structlog
+from redis.exceptions import RedisError
+
+from service.errors import LeaseLost
+from service.observe.metrics import RUNS
+from service.store import lanes
+from service.store.lanes import Notes
+from service.store.records import Lane
+from service.worker.desk import Desk
+from service.worker.run import Ended, Postponed, execute
+
+log = structlog.get_logger("sluice.worker")
+
+_LOOK_AGAIN_S = 0.05
+
+
+async def drain_lane(lane: Lane, desk: Desk) -> None:
+    """Do the runs of one lane, in order, until it is empty, has to wait, or is no longer ours."""
+    try:
+        more = True
+        while more:
+            waiting, notes = lane.head, Notes()
+            verdict = await execute(lane, notes, desk)
+            if isinstance(verdict, Postponed):
+                await lanes.let_go(desk.store, lane, notes, due=verdict.due)
+                more = False
+            else:
+                more = await lanes.end_run(desk.store, lane, notes, verdict.letter)
+            _tell(waiting.event_id, waiting.run.key, verdict)
+            if more and desk.stopping.is_set():
+                await lanes.let_go(desk.store, lane, Notes(), due=desk.now())
+                more = False
+    except LeaseLost:
+        log.warning("lease lost", lane=lane.name, hint="another worker goes on with this lane")
+    except (RedisError, OSError, TimeoutError) as error:
+        # The lease runs out by itself, and whoever takes the lane next goes on from what the ledger says.
+        log.warning("lane abandoned", lane=lane.name, error=type(error).__name__)
+
+
+async def drain(desk: Desk) -> None:
+    """Work off a ticket: claim due lanes, drain them side by side, until none is due or the ticket's time is up."""
+    ends, width = time.monotonic() + desk.ticket_s, desk.store.options.lanes_per_ticket
+    held: dict[asyncio.Task[None], Lane] = {}
+    keeper = asyncio.create_task(_keep_leases(held, desk))
+    try:
+        while True:
+            going_on = time.monotonic() < ends and not desk.stopping.is_set()
+            free = width - len(held) if going_on else 0
+            for lane in await lanes.claim(desk.store, free) if free else []:
+                held[asyncio.create_task(drain_lane(lane, desk))] = lane
+            if not held:
+                return
+            done, _ = await asyncio.wait(held, timeout=_LOOK_AGAIN_S, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                del held[task]
+                task.result()  # a fault of ours must be seen
+    finally:
+        keeper.cancel()
+        for task in held:
+            task.cancel()
+
+
+async def sweep(desk: Desk) -> None:
+    """Bring back what a dead worker held, and ring for what is due."""
+    swept = await lanes.sweep(desk.store)
+    if swept.recovered:
+        log.warning("leases ran out", lanes=swept.recovered, hint="a worker died or was paused; its lanes go on elsewhere")
+
+
+async def _keep_leases(held: dict[asyncio.Task[None], Lane], desk: Desk) -> None:
+    """Renew the leases of lanes that take long; a lane that was lost is dropped at once."""
+    while True:
+        await asyncio.sleep(desk.store.options.lease_ms / 3000)
+        if not held:
+            continue
+        try:
+            lost = await lanes.renew(desk.store, list(held.values()))
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("leases not renewed", lanes=len(held), error=type(error).__name__)
+            continue
+        for task, lane in list(held.items()):
+            if lane.name in lost and not task.done():
+                task.cancel()
+
+
+def _tell(event_id: str, run_key: str, verdict: Ended | Postponed) -> None:
+    """Say once what became of a run, for logs and metrics."""
+    state = verdict.state if isinstance(verdict, Ended) else "postponed"
+    rule = run_key.rpartition("/")[2]
+    RUNS.labels(rule, state).inc()
+    log.info("run", event=event_id, rule=rule, state=state, reason=verdict.reason, message=verdict.message)

@@ -1,0 +1,109 @@
+"""One go at one run: its steps in order, and the verdict on how it went."""
+
+import structlog
+from msgspec import Struct
+from redis.exceptions import RedisError
+
+from service.engine import StepScope
+from service.errors import LeaseLost, Permanent, Retryable, StepError, Uncertain
+from service.store.lanes import Notes
+from service.store.records import DeadLetter, Lane, RunState, StepRecord
+from service.worker.desk import Desk
+from service.worker.step import Attempt, RecordBusy, take
+
+log = structlog.get_logger("sluice.worker")
+
+_BUSY_MS = 50
+
+
+class Ended(Struct, frozen=True):
+    """The run is over: done, skipped, superseded, or dead with a letter."""
+
+    state: RunState
+    reason: str = ""
+    message: str = ""
+    letter: DeadLetter | None = None
+
+
+class Postponed(Struct, frozen=True):
+    """The run is to go on at `due` (ms)."""
+
+    due: int
+    reason: str
+    message: str
+
+
+async def execute(lane: Lane, notes: Notes, desk: Desk) -> Ended | Postponed:
+    """Take the steps of the lane's first run, from where it stands; everything to be recorded goes into `notes`.
+
+    Raises LeaseLost and Redis's own errors, after which nothing is recorded.
+    """
+    try:
+        verdict = _outcome(await _take_steps(lane, notes, desk))
+    except RecordBusy:
+        return Postponed(desk.now() + _BUSY_MS, "record_busy", "another lane is writing to the same Sakari record")
+    except StepError as error:
+        verdict = _judge(error, lane, desk)
+    notes.fields |= {"reason": verdict.reason, "message": verdict.message}
+    if isinstance(verdict, Postponed):
+        notes.fields |= {"state": "retrying", "tries": lane.head.record.tries + 1}
+    else:
+        notes.fields |= {"state": verdict.state, "ended_at": desk.now()}
+    return verdict
+
+
+async def _take_steps(lane: Lane, notes: Notes, desk: Desk) -> list[StepRecord]:
+    run, record = lane.head.run, lane.head.record
+    if desk.now() > (record.expires_at or run.expires_at):
+        raise Permanent("expired", "it could not be done in time; doing it now would be a late surprise")
+    rule = await desk.rules.find(run.ruleset, run.rule)
+    attempt = Attempt(lane, rule, StepScope(run.values), notes)
+    try:
+        return [await take(step, attempt, desk) for step in rule.steps]
+    except (StepError, RecordBusy, LeaseLost, RedisError, OSError):
+        raise
+    except Exception as error:
+        log.exception("a step broke", run=run.key)
+        raise Permanent("internal_error", f"a fault of Sluice itself, {type(error).__name__}; see the log") from error
+
+
+def _outcome(taken: list[StepRecord]) -> Ended:
+    """Sum the steps up: done if any was done, else superseded if any was, else skipped."""
+    for state in ("done", "superseded"):
+        if any(record.state == state for record in taken):
+            return Ended(state)  # type: ignore[arg-type]
+    return Ended("skipped", "condition", "no step's `if` held")
+
+
+def _judge(error: StepError, lane: Lane, desk: Desk) -> Ended | Postponed:
+    """Try again, or bury it. An uncertain call reaches this as Retryable if repeating it is harmless (see step.py)."""
+    run, record = lane.head.run, lane.head.record
+    if isinstance(error, Retryable):
+        tried = record.tries + 1
+        due = desk.now() + round(1000 * desk.backoff.delay_s(tried, error.after_s))
+        if tried >= desk.backoff.tries:
+            return _dead(error.reason, f"gave up after {tried} tries: {error}", lane, desk)
+        if due > (record.expires_at or run.expires_at):
+            return _dead("expired", f"no time left for another try: {error}", lane, desk)
+        return Postponed(due, error.reason, str(error))
+    reason = f"uncertain_{error.reason}" if isinstance(error, Uncertain) else error.reason
+    return _dead(reason, str(error), lane, desk)
+
+
+def _dead(reason: str, message: str, lane: Lane, desk: Desk) -> Ended:
+    waiting = lane.head
+    letter = DeadLetter(
+        id=f"{waiting.event_id}-{waiting.run.rule}",
+        kind="run",
+        reason=reason,
+        message=message,
+        source=lane.name.partition("/")[0],
+        at=desk.now(),
+        rule=waiting.run.rule,
+        lane=lane.name,
+        event_id=waiting.event_id,
+        occurred_at=waiting.run.occurred_at,
+        run_key=waiting.run.key,
+        member=waiting.member,
+    )
+    return Ended("dead", reason, message, letter)

@@ -1,0 +1,47 @@
+"""What every test may use: one real Redis per test process, emptied for each test that asks for a store."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from service.dev.processes import embedded_redis
+from service.store import Options, Store, open_store
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for the whole session. It lives in a thread of its own, since the tests' event loops come and go."""
+    folder: Path = tmp_path_factory.mktemp("redis")
+    up, down = Event(), Event()
+    urls: list[str] = []
+
+    async def live() -> None:
+        async with embedded_redis(folder) as url:
+            urls.append(url)
+            up.set()
+            await asyncio.to_thread(down.wait)
+
+    thread = Thread(target=asyncio.run, args=(live(),))
+    thread.start()
+    try:
+        assert up.wait(30), "the embedded Redis did not come up"
+        yield urls[0]
+    finally:
+        down.set()
+        thread.join()
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[Store]:
+    opened = open_store(redis_url, Options(lease_ms=2_000, hold_ms=2_000))
+    await opened.redis.flushall()
+    yield opened
+    await opened.close()

@@ -1,0 +1,183 @@
+"""Promises 3 to 5 as the store keeps them: leases, order, fences, dead letters."""
+
+import asyncio
+
+import pytest
+
+from service.errors import LeaseLost
+from service.store import Acceptor, Store, dead, journal, keys, lanes
+from service.store.lanes import Busy, Notes
+from service.store.records import DeadLetter, Lane, StepRecord, encode
+from tests.store.conftest import NOW, MakePlan
+
+RECORD = "contacts/hubspot:7"
+
+
+async def _claimed(store: Store, make_plan: MakePlan, fact: str, object_id: str = "7", at: int = NOW) -> Lane:
+    await Acceptor(store).accept([make_plan(fact, object_id=object_id, at=at)], [], now=NOW)
+    (lane,) = await lanes.claim(store, 1)
+    return lane
+
+
+async def _expire(store: Store, lane: Lane) -> None:
+    """Let the lease run out, without waiting for it."""
+    await store.redis.zadd(keys.LEASES, {lane.name: 1})
+
+
+def _letter(lane: Lane) -> DeadLetter:
+    return DeadLetter(
+        id="x",
+        kind="run",
+        reason="bad",
+        message="",
+        source="hubspot",
+        at=NOW,
+        lane=lane.name,
+        run_key=lane.head.run.key,
+        member=lane.head.member,
+    )
+
+
+async def test_a_claimed_lane_is_nobody_elses_and_new_runs_wait_in_it(store: Store, make_plan: MakePlan) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    await Acceptor(store).accept([make_plan("b")], [], now=NOW)
+
+    assert await lanes.claim(store, 10) == []
+    assert await lanes.end_run(store, lane, Notes({"state": "done"}))
+    assert lane.head.run.key == "b/r1"
+    assert not await lanes.end_run(store, lane, Notes({"state": "done"}))
+    assert await store.redis.exists(keys.READY, keys.LEASES, keys.OWNERS, keys.LANE + lane.name) == 0
+    assert (await journal.ledger(store, "a/r1")).state == "done"
+
+
+async def test_an_expired_lease_may_write_nothing_and_its_lane_goes_on_elsewhere(
+    store: Store, make_plan: MakePlan
+) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    await _expire(store, lane)
+
+    for write in (
+        lanes.save(store, lane, Notes({"state": "done"})),
+        lanes.end_run(store, lane, Notes({"state": "done"})),
+        lanes.let_go(store, lane, Notes({"state": "retrying"}), due=NOW),
+        lanes.begin(store, lane, RECORD, ["firstName"], None),
+    ):
+        with pytest.raises(LeaseLost):
+            await write
+    assert await lanes.renew(store, [lane]) == {lane.name}
+    assert (await journal.ledger(store, "a/r1")).state == "waiting"
+
+    assert (await lanes.sweep(store)).recovered == 1
+    (again,) = await lanes.claim(store, 10)
+    assert again.head.run.key == "a/r1"
+    with pytest.raises(LeaseLost):
+        await lanes.end_run(store, lane, Notes({"state": "done"}))
+
+
+async def test_a_renewed_lease_outlives_its_first_term(store: Store, make_plan: MakePlan) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    first = float(await store.redis.zscore(keys.LEASES, lane.name) or 0)
+    await asyncio.sleep(0.01)
+
+    assert await lanes.renew(store, [lane]) == set()
+    assert float(await store.redis.zscore(keys.LEASES, lane.name) or 0) > first
+
+
+async def test_a_lane_that_waits_is_due_later_and_keeps_its_ledger(store: Store, make_plan: MakePlan) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    step = StepRecord(state="done", at=NOW, result={"drip.found": True})
+    await lanes.save(store, lane, Notes({"step:0": encode(step)}))
+    await lanes.let_go(store, lane, Notes({"state": "retrying", "tries": 3}), due=9_000_000_000_000)
+
+    assert await lanes.claim(store, 10) == []
+    await store.redis.zadd(keys.READY, {lane.name: 1})
+    (again,) = await lanes.claim(store, 10)
+    assert (again.head.record.state, again.head.record.tries) == ("retrying", 3)
+    assert again.head.record.steps[0].result == {"drip.found": True}
+
+
+async def test_new_work_does_not_bring_a_waiting_lane_forward(store: Store, make_plan: MakePlan) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    await lanes.let_go(store, lane, Notes({"tries": 1}), due=9_000_000_000_000)
+    await Acceptor(store).accept([make_plan("b")], [], now=NOW)
+
+    assert await lanes.claim(store, 10) == []
+
+
+async def test_an_older_fact_does_not_overwrite_a_newer_one(store: Store, make_plan: MakePlan) -> None:
+    newer = await _claimed(store, make_plan, "new", at=NOW + 10)
+    assert await lanes.begin(store, newer, RECORD, ["a", "b"], None) == {"a", "b"}
+    await lanes.end_run(store, newer, Notes({"state": "done"}, RECORD, ("a", "b")))
+
+    older = await _claimed(store, make_plan, "old", at=NOW)
+    assert await lanes.begin(store, older, RECORD, ["a", "c"], None) == {"c"}
+    await lanes.end_run(store, older, Notes({"state": "done"}, RECORD, ("c",)))
+    assert await store.redis.hgetall(keys.FENCE + RECORD) == {
+        b"a": str(NOW + 10).encode(),
+        b"b": str(NOW + 10).encode(),
+        b"c": str(NOW).encode(),
+    }
+
+
+async def test_two_rules_of_one_event_may_write_the_same_attribute(store: Store, make_plan: MakePlan) -> None:
+    await Acceptor(store).accept([make_plan("a", rules=("r1", "r2"))], [], now=NOW)
+    (lane,) = await lanes.claim(store, 1)
+    for _ in range(2):
+        assert await lanes.begin(store, lane, RECORD, ["a"], None) == {"a"}
+        await lanes.end_run(store, lane, Notes({"state": "done"}, RECORD, ("a",)))
+
+
+async def test_two_lanes_do_not_write_to_one_record_at_once(store: Store, make_plan: MakePlan) -> None:
+    one = await _claimed(store, make_plan, "a", object_id="1")
+    two = await _claimed(store, make_plan, "b", object_id="2")
+    assert await lanes.begin(store, one, RECORD, ["a"], None) == {"a"}
+    assert isinstance(await lanes.begin(store, two, RECORD, ["a"], None), Busy)
+
+    await lanes.save(store, one, Notes({}, RECORD))  # a failed write lets go, and raises no fence
+    assert await lanes.begin(store, two, RECORD, ["a"], None) == {"a"}
+
+
+async def test_a_dead_letter_goes_back_to_its_place_with_its_ledger(store: Store, make_plan: MakePlan) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    await lanes.save(store, lane, Notes({"step:0": encode(StepRecord(state="done", at=NOW))}))
+    await lanes.end_run(store, lane, Notes({"state": "dead", "reason": "bad"}), _letter(lane))
+    assert await store.redis.ttl(keys.RUN + "a/r1") == -1  # its idempotency lasts as long as the letter
+
+    (letter,) = await dead.newest(store, 10)
+    assert await dead.retry(store, letter, expires_at=NOW)
+    assert not await dead.retry(store, letter, expires_at=NOW)
+    assert await dead.newest(store, 10) == []
+    (again,) = await lanes.claim(store, 10)
+    assert again.head.run.key == "a/r1"
+    assert again.head.record.steps[0].state == "done"
+    assert again.head.record.expires_at == NOW
+
+
+async def test_a_dropped_dead_letter_is_gone_and_says_so(store: Store, make_plan: MakePlan) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    await lanes.end_run(store, lane, Notes({"state": "dead"}), _letter(lane))
+
+    letter = await dead.read(store, "x")
+    assert letter is not None
+    assert await dead.drop(store, letter)
+    assert not await dead.drop(store, letter)
+    assert await dead.read(store, "x") is None
+    assert (await journal.ledger(store, "a/r1")).state == "dropped"
+
+
+async def test_only_runs_can_be_retried(store: Store) -> None:
+    letter = DeadLetter(id="y", kind="delivery", reason="malformed", message="", source="hubspot", at=NOW, body=b"?")
+    with pytest.raises(ValueError, match="no run"):
+        await dead.retry(store, letter, expires_at=NOW)
+
+
+async def test_a_sweep_rings_for_lanes_whose_tickets_are_stuck(store: Store, make_plan: MakePlan) -> None:
+    await Acceptor(store).accept([make_plan("a")], [], now=NOW)
+    for n in range(store.options.most_tickets):
+        await store.redis.set(f"arq:job:drain:{n}", b"held by a worker that is dead")
+    assert (await lanes.sweep(store)).rung == 0
+
+    await store.redis.zadd(keys.READY, {make_plan("a").event.lane: 1})
+    swept = await lanes.sweep(store)
+    assert (swept.rung, swept.due) == (1, 1)
+    assert any(b"drain:late:" in job for job in await store.redis.zrange("arq:queue", 0, -1))
