@@ -15,6 +15,9 @@ from msgspec import Meta, Struct
 
 from service.errors import SettingsError
 
+DEV_FILE = Path("var/dev/environment")
+"""Where a running `sluice dev` says how to reach it."""
+
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 
@@ -68,6 +71,12 @@ class WorkSettings(Struct, frozen=True, kw_only=True):
 T = TypeVar("T", bound=Struct)
 
 
+class ClientSettings(Struct, frozen=True, kw_only=True):
+    """What the commands that look at a running installation need."""
+
+    redis_url: str
+
+
 class Found(dict[type[Struct], Struct]):
     """Settings by their type."""
 
@@ -92,6 +101,20 @@ def read(wanted: Mapping[type[Struct], str], environ: Mapping[str, str] | None =
     if problems:
         raise SettingsError(problems)
     return found
+
+
+def given(name: str) -> str | None:
+    """Give one variable, for a command that can do without it."""
+    return os.environ.get(name)
+
+
+def environment() -> dict[str, str]:
+    """The environment for commands that a person types: a `sluice dev` running in this folder is found without further ado.
+
+    What is set in the real environment wins. Never used by `serve` and `work`.
+    """
+    lines = DEV_FILE.read_text(encoding="utf-8").splitlines() if DEV_FILE.is_file() else []
+    return {**dict(line.split("=", 1) for line in lines), **os.environ}
 
 
 def _values(kind: type[Struct], prefix: str, environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:

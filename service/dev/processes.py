@@ -45,6 +45,12 @@ def free_port() -> int:
         return port
 
 
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on this port just now."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 @contextlib.asynccontextmanager
 async def embedded_redis(folder: Path, *extra: str) -> AsyncIterator[str]:
     """Run a Redis that keeps its data in `folder`; gives its URL."""

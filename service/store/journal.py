@@ -1,5 +1,6 @@
 """The journal of accepted events, and the ledger of what their runs did: what people look at."""
 
+import re
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -19,10 +20,12 @@ class Journalled(Struct, frozen=True):
     entry: JournalEntry
 
 
-async def read(store: Store, event_id: str) -> JournalEntry | None:
-    """Fetch one event; None if it is not (or no longer) in the journal."""
+async def read(store: Store, event_id: str) -> Journalled | None:
+    """Fetch one event; None if it is not (or no longer) in the journal. Raises ValueError if that is no event id."""
+    if not re.fullmatch(r"\d{1,15}-\d{1,10}", event_id):
+        raise ValueError(f"`{event_id}` is no event id; they look like 1790000003000-0")
     found = await store.redis.xrange(keys.JOURNAL, min=event_id, max=event_id, count=1)
-    return _entry.decode(found[0][1][b"e"]) if found else None
+    return _decoded(*found[0]) if found else None
 
 
 async def newest(store: Store, most: int) -> list[Journalled]:
@@ -37,6 +40,27 @@ async def follow(store: Store, *, after: str) -> AsyncIterator[Journalled]:
             for entry_id, fields in entries:
                 after = entry_id.decode()
                 yield _decoded(entry_id, fields)
+
+
+class Story(Struct, frozen=True):
+    """An event with everything that came of it so far."""
+
+    id: str
+    entry: JournalEntry
+    runs: dict[str, RunRecord]
+    """Rule id -> what its run did."""
+
+    @property
+    def ended(self) -> bool:
+        """True once nothing more will happen without a person."""
+        return all(run.ended for run in self.runs.values())
+
+
+async def story(store: Store, event: Journalled) -> Story:
+    """Fetch what came of an event."""
+    fact = event.entry.event.fact_key
+    runs = {rule: await ledger(store, f"{fact}/{rule}") for rule in event.entry.runs}
+    return Story(event.id, event.entry, runs)
 
 
 async def ledger(store: Store, run_key: str) -> RunRecord:

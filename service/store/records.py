@@ -36,7 +36,7 @@ class StepRecord(Struct, frozen=True, array_like=True, kw_only=True):
     reason: str = ""
     message: str = ""
     result: dict[str, Any] = {}
-    """Path -> value of the result, for the paths that later steps use: all that a retry needs to go on from here."""
+    """What later steps use of the result: all that a retry needs to go on from here."""
     args: Any = None
     """The arguments as they were sent, bounded; personal data, so it is shown masked."""
     answer: Any = None

@@ -4,7 +4,6 @@ import structlog
 from msgspec import Struct
 from redis.exceptions import RedisError
 
-from service.engine import StepScope
 from service.errors import LeaseLost, Permanent, Retryable, StepError, Uncertain
 from service.store.lanes import Notes
 from service.store.records import DeadLetter, Lane, RunState, StepRecord
@@ -57,7 +56,7 @@ async def _take_steps(lane: Lane, notes: Notes, desk: Desk) -> list[StepRecord]:
     if desk.now() > (record.expires_at or run.expires_at):
         raise Permanent("expired", "it could not be done in time; doing it now would be a late surprise")
     rule = await desk.rules.find(run.ruleset, run.rule)
-    attempt = Attempt(lane, rule, StepScope(run.values), notes)
+    attempt = Attempt(lane, rule, notes, {})
     try:
         return [await take(step, attempt, desk) for step in rule.steps]
     except (StepError, RecordBusy, LeaseLost, RedisError, OSError):

@@ -27,8 +27,14 @@ class Attempt(Struct):
 
     lane: Lane
     rule: Rule
-    scope: StepScope
     notes: Notes
+    results: dict[str, Any]
+    """Step name -> its result, for the steps after it."""
+
+    @property
+    def scope(self) -> StepScope:
+        """Where the steps' conditions and templates find their values."""
+        return StepScope(self.lane.head.run.values, self.results)
 
 
 async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
@@ -37,7 +43,8 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
     if record is None or record.state == "pending":
         record = await _do(step, attempt, desk, begun=record is not None)
         attempt.notes.fields[f"step:{step.index}"] = encode(record)
-    attempt.scope.add(record.result)
+    if step.name and record.state == "done":
+        attempt.results[step.name] = record.result
     return record
 
 
@@ -106,15 +113,22 @@ async def _ask_fence(target: Target, action: Action, step: Step, attempt: Attemp
     return answer
 
 
-def _used_later(value: Any, step: Step, rule: Rule) -> dict[str, Any]:
-    """Keep of a result what the rule's later steps use, by path: a campaign's executions may be a hundred thousand."""
-    paths = {path for later in rule.steps[step.index + 1 :] for path in later.results}
-    found: dict[str, Any] = {}
-    for path in paths:
-        name, *keys = path.split(".")
-        inner = value if step.name and name == step.name else None
-        for key in keys:
-            inner = inner.get(key) if isinstance(inner, dict) else None
-        if inner is not None:
-            found[path] = inner
-    return found
+def _used_later(value: dict[str, Any], step: Step, rule: Rule) -> dict[str, Any]:
+    """Keep of a result only what the rule's later steps use: a campaign's executions may be a hundred thousand."""
+    kept: dict[str, Any] = {}
+    for path in {path for later in rule.steps[step.index + 1 :] for path in later.results}:
+        name, *words = path.split(".")
+        if name == step.name and words:
+            _copy(value, kept, words)
+    return kept
+
+
+def _copy(source: Any, into: dict[str, Any], words: list[str]) -> None:
+    """Copy the value at a path from one tree into another, if it is there."""
+    word, *rest = words
+    if not isinstance(source, dict) or word not in source:
+        return
+    if rest and isinstance(source[word], dict):
+        _copy(source[word], into.setdefault(word, {}), rest)
+    elif not rest:
+        into[word] = source[word]

@@ -16,10 +16,10 @@ async def test_an_accepted_event_is_journalled_claimed_laned_and_rung_for(store:
     receipt = await Acceptor(store).accept([plan], [], now=NOW)
 
     assert (receipt.accepted, receipt.duplicates) == (1, 0)
-    entry = await journal.read(store, receipt.events[0])
-    assert entry is not None
-    assert entry.event == plan.event
-    assert entry.runs == ("r1", "r2")
+    found = await journal.read(store, receipt.events[0])
+    assert found is not None
+    assert found.entry.event == plan.event
+    assert found.entry.runs == ("r1", "r2")
     assert await store.redis.zcard(keys.LANE + plan.event.lane) == 2
     assert await store.redis.zscore(keys.READY, plan.event.lane) is not None
     assert await store.redis.zrange("arq:queue", 0, -1) == [b"drain:0"]

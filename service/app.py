@@ -1,0 +1,127 @@
+"""The entrance of `sluice serve`: wires the ingress together."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import structlog
+from litestar import Litestar
+from litestar.openapi import OpenAPIConfig
+
+from service import sources
+from service.actions import ACTIONS
+from service.engine import render
+from service.errors import SettingsError, StoreUnavailable
+from service.ingress.http import livez, metrics, readyz, webhook
+from service.ingress.receive import Desk, store
+from service.ingress.rulebook import RuleBook
+from service.ingress.spill import Spill, Spilled
+from service.settings import Found, IngressSettings, StoreSettings
+from service.sources import Delivery, Route
+from service.sources.delivery import Verified
+from service.store import Acceptor, Store, durability, open_store
+from service.worker.main import options
+
+log = structlog.get_logger("sluice.ingress")
+
+WANTED: dict[type[msgspec.Struct], str] = {
+    StoreSettings: "SLUICE_",
+    IngressSettings: "SLUICE_",
+    **{source.Config: f"SLUICE_{name.upper()}_" for name, source in sources.SOURCES.items()},
+}
+"""The settings that `sluice serve` reads, and their prefixes."""
+
+_KEEP_RULES_S = 60
+_DRAIN_SPILL_S = 1
+
+
+def create_app(settings: Found) -> Litestar:
+    """Make the ingress. Raises SettingsError if the rules folder is missing or no source is configured."""
+    ingress = settings.of(IngressSettings)
+    opened = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
+    desk = make_desk(ingress, opened)
+    routes = make_routes(settings)
+    by_path = {route.path: route for route in routes}
+
+    @contextlib.asynccontextmanager
+    async def life(_: Litestar) -> AsyncIterator[None]:
+        for warning in await durability.check(opened):
+            log.warning(warning)
+        for problem in desk.rules.problems:
+            log.warning("rule problem", problem=render(problem))
+        log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
+        async with asyncio.TaskGroup() as tasks:
+            chores = [tasks.create_task(_keep_rules(desk)), tasks.create_task(_drain_spill(desk, by_path))]
+            try:
+                yield
+            finally:
+                for chore in chores:
+                    chore.cancel()
+        await opened.close()
+
+    return Litestar(
+        route_handlers=[
+            *(webhook(route, desk, ingress.max_body) for route in routes),
+            livez,
+            metrics,
+            readyz(desk, opened),
+        ],
+        lifespan=[life],
+        openapi_config=OpenAPIConfig(title="Sluice", version="1", render_plugins=[], path="/api/schema"),
+        logging_config=None,
+    )
+
+
+def make_desk(ingress: IngressSettings, opened: Store) -> Desk:
+    """Put together what receiving needs, with the real clock."""
+    folder = Path(ingress.rules)
+    if not folder.is_dir():
+        raise SettingsError([f"SLUICE_RULES: there is no folder {ingress.rules}"])
+    return Desk(
+        acceptor=Acceptor(opened),
+        rules=RuleBook(folder, {name: action.args for name, action in ACTIONS.items()}, opened),
+        spill=Spill(Path(ingress.spill_dir), ingress.spill_mib * 1024 * 1024) if ingress.spill_dir else None,
+        now=lambda: time.time_ns() // 1_000_000,
+    )
+
+
+def make_routes(settings: Found) -> list[Route]:
+    """Make the webhook routes of every source that has a secret. Raises SettingsError if none has."""
+    url = settings.of(IngressSettings).public_url
+    routes = [r for source in sources.SOURCES.values() for r in source.routes(settings.of(source.Config), url)]
+    if not routes:
+        raise SettingsError(
+            ["no source has a secret: set SLUICE_HUBSPOT_CLIENT_SECRET, or SLUICE_PIPEDRIVE_USER and …_PASSWORD"]
+        )
+    return routes
+
+
+async def _keep_rules(desk: Desk) -> None:
+    """Write the rule set to Redis again and again: it must be there even after Redis lost everything."""
+    while True:
+        with contextlib.suppress(StoreUnavailable):
+            if desk.rules.usable:
+                await desk.rules.keep()
+        await asyncio.sleep(_KEEP_RULES_S)
+
+
+async def _drain_spill(desk: Desk, routes: dict[str, Route]) -> None:
+    """Bring spilled deliveries in as soon as Redis takes them."""
+    if desk.spill is None:
+        return
+
+    async def bring_in(spilled: Spilled) -> None:
+        delivery = Delivery(
+            method="POST", target=spilled.target, headers={}, body=spilled.body, received_at=spilled.received_at
+        )
+        # It was verified before it was written; its headers, which proved that, were not kept.
+        await store(routes[spilled.path].normalise(Verified(delivery, "basic")), desk)
+
+    while True:
+        drained = await desk.spill.drain(bring_in)
+        if drained:
+            log.info("spill drained", deliveries=drained)
+        await asyncio.sleep(_DRAIN_SPILL_S)

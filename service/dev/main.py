@@ -1,0 +1,207 @@
+"""`sluice dev`: everything on this machine, real processes over real HTTP, with the samples sent and the result shown."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+from msgspec import Struct
+from rich.console import Console
+
+from service.dev import view
+from service.dev.processes import NotStarted, embedded_redis, free_port, is_free, running, sluice
+from service.dev.samples import SAMPLES, Sample, configured_routes, find, send
+from service.settings import DEV_FILE
+from service.sources import Route
+from service.store import Options, Store, journal, open_store
+from service.store.journal import Journalled, Story
+
+_SETTLED_S = 30.0
+_READY_S = 30.0
+
+
+class Stage(Struct, frozen=True):
+    """What runs: the ingress, and the environment by which other commands find everything."""
+
+    url: str
+    environ: dict[str, str]
+
+
+async def dev(*, once: bool, rules: Path, fixtures: Path, redis_url: str | None, port: int, console: Console) -> int:
+    """Start everything, send the samples, show what happens until Ctrl-C (or, with `once`, until the samples are done).
+
+    Returns the exit code: 0 if all samples ended as the rules say, else 1. Raises NotStarted.
+    """
+    stopped = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
+    folder = DEV_FILE.parent
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    async with _stage(folder, rules, redis_url, port, console) as stage:
+        store = open_store(stage.environ["SLUICE_REDIS_URL"], Options())
+        try:
+            good = await _send_samples(store, stage, fixtures, console, stopped)
+            if not once and not stopped.is_set():
+                _tell_what_next(stage, console)
+                await _watch_until(stopped, store, console)
+        finally:
+            await store.close()
+        console.print("Stopping …", style="dim")
+    console.print("Everything is stopped.", style="dim")
+    return 0 if good else 1
+
+
+@contextlib.asynccontextmanager
+async def _stage(
+    folder: Path, rules: Path, redis_url: str | None, port: int, console: Console
+) -> AsyncIterator[Stage]:
+    """Run Redis, the sandbox, the ingress and a worker; they stop in the opposite order."""
+    async with contextlib.AsyncExitStack() as stack:
+        console.print("Starting Redis, a stand-in for Sakari, the ingress and a worker …", style="dim")
+        (folder / "redis").mkdir()
+        redis_url = redis_url or await stack.enter_async_context(embedded_redis(folder / "redis"))
+        environ = _environment(folder, rules, redis_url, port if is_free(port) else free_port())
+        for name, command, url in (
+            ("sandbox", _sandbox(environ), environ["SLUICE_SAKARI_URL"] + "/_sandbox/state"),
+            ("worker", sluice("work"), ""),
+            ("ingress", sluice("serve"), environ["SLUICE_PUBLIC_URL"] + "/readyz"),
+        ):
+            log = folder / f"{name}.log"
+            process = await stack.enter_async_context(running(*command, environ=environ, log=log))
+            if url:
+                await _answers(url, process, log)
+        DEV_FILE.write_text("".join(f"{name}={value}\n" for name, value in environ.items()))
+        stack.callback(DEV_FILE.unlink, missing_ok=True)
+        console.print(f"Ready at {environ['SLUICE_PUBLIC_URL']}; logs in {folder}/*.log", style="dim")
+        yield Stage(environ["SLUICE_PUBLIC_URL"], environ)
+
+
+def _environment(folder: Path, rules: Path, redis_url: str, port: int) -> dict[str, str]:
+    return {
+        "SLUICE_REDIS_URL": redis_url,
+        "SLUICE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "SLUICE_HOST": "127.0.0.1",
+        "SLUICE_PORT": str(port),
+        "SLUICE_RULES": str(rules),
+        "SLUICE_SPILL_DIR": str(folder / "spill"),
+        "SLUICE_HUBSPOT_CLIENT_SECRET": "dev-hubspot-secret",
+        "SLUICE_HUBSPOT_WORKFLOW_SECRET": "dev-workflow-secret",
+        "SLUICE_PIPEDRIVE_USER": "dev",
+        "SLUICE_PIPEDRIVE_PASSWORD": "dev-pipedrive-password",
+        "SLUICE_SAKARI_URL": f"http://127.0.0.1:{free_port()}",
+        "SLUICE_SAKARI_ACCOUNT_ID": "dev-account",
+        "SLUICE_SAKARI_CLIENT_ID": "dev-client",
+        "SLUICE_SAKARI_CLIENT_SECRET": "dev-sakari-secret",
+        "SLUICE_RETRY_BASE_S": "0.2",
+    }
+
+
+def _sandbox(environ: dict[str, str]) -> tuple[str, ...]:
+    port = environ["SLUICE_SAKARI_URL"].rpartition(":")[2]
+    return sluice("sandbox", "--port", port, "--demo")
+
+
+async def _answers(url: str, process: asyncio.subprocess.Process, log: Path) -> None:
+    """Wait until a process answers. Raises NotStarted with the end of its log."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        until = time.monotonic() + _READY_S
+        while time.monotonic() < until and process.returncode is None:
+            with contextlib.suppress(httpx.TransportError):
+                if (await client.get(url)).is_success:
+                    return
+            await asyncio.sleep(0.05)
+    end = log.read_text(errors="replace")[-2000:]
+    raise NotStarted(f"{log.stem} did not come up; the end of {log}:\n{end}")
+
+
+async def _send_samples(
+    store: Store, stage: Stage, fixtures: Path, console: Console, stopped: asyncio.Event
+) -> bool:
+    console.print("\nSending the samples, signed as HubSpot and Pipedrive do:\n", style="dim")
+    good = True
+    routes = configured_routes(stage.environ)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for sample in SAMPLES:
+            if stopped.is_set():
+                return False
+            good &= await _send_sample(sample, client, routes, store, stage, fixtures, console)
+    verdict = "[green]All samples ended as the rules say.[/]" if good else "[red]Not all samples ended as the rules say.[/]"
+    console.print(f"\n{verdict}")
+    return good
+
+
+async def _send_sample(
+    sample: Sample,
+    client: httpx.AsyncClient,
+    routes: list[Route],
+    store: Store,
+    stage: Stage,
+    fixtures: Path,
+    console: Console,
+) -> bool:
+    answer = await send(client, routes, find(fixtures, sample.source, sample.fixture), url=stage.url, fresh=True)
+    console.print(
+        f"[dim]POST {answer.request.url.path}  {sample.fixture}  →  {answer.status_code} {answer.text}"
+        f"  ({answer.elapsed.total_seconds() * 1000:.0f} ms)[/]"
+    )
+    if not answer.is_success:
+        return False
+    ended: dict[str, str] = {}
+    for event in reversed(await journal.newest(store, answer.json()["accepted"])):
+        story = await _settled(store, event)
+        ended |= {rule: run.state for rule, run in story.runs.items()}
+        _show(story, console)
+    if ended != sample.ends:
+        console.print(f"    [red]expected {sample.ends}, got {ended}[/]")
+    return ended == sample.ends
+
+
+async def _settled(store: Store, event: Journalled) -> Story:
+    """Follow an event until nothing more will happen to it, or for as long as a person would look."""
+    until = time.monotonic() + _SETTLED_S
+    story = await journal.story(store, event)
+    while not story.ended and time.monotonic() < until:
+        await asyncio.sleep(0.02)
+        story = await journal.story(store, event)
+    return story
+
+
+async def _watch_until(stopped: asyncio.Event, store: Store, console: Console) -> None:
+    """Show new events as they come, until told to stop."""
+
+    async def watch() -> None:
+        last = [event.id for event in await journal.newest(store, 1)]
+        async with asyncio.TaskGroup() as tasks:
+            async for event in journal.follow(store, after=last[0] if last else "0"):
+                tasks.create_task(follow(event))
+
+    async def follow(event: Journalled) -> None:
+        _show(await _settled(store, event), console)
+
+    watching = asyncio.create_task(watch())
+    await stopped.wait()
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
+
+
+def _show(story: Story, console: Console) -> None:
+    for line in view.lines(story, masked=False):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _tell_what_next(stage: Stage, console: Console) -> None:
+    console.print(
+        "\nIt stays up and shows new events as they come. In another terminal, in this folder, try:\n"
+        "  [bold].venv/bin/sluice send hubspot contact.updated__lifecyclestage_customer --fresh[/]   a new fact\n"
+        "  [bold].venv/bin/sluice send hubspot contact.updated__lifecyclestage_customer[/]           twice: a redelivery\n"
+        "  [bold].venv/bin/sluice events list[/]      [bold].venv/bin/sluice dead list[/]\n"
+        f"  Edit {stage.environ['SLUICE_RULES']}/*.yaml, check with [bold].venv/bin/sluice rules lint[/], start again.\n"
+        "Ctrl-C stops everything.\n",
+        highlight=False,
+    )

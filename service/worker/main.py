@@ -1,0 +1,143 @@
+"""The entrance of `sluice work`: an arq worker that runs tickets. What knows arq is here and in store/tickets.py."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Mapping
+from signal import Signals
+from typing import Any
+
+import structlog
+from arq import ArqRedis, cron, func
+from arq.worker import Worker
+from redis.exceptions import RedisError
+
+from service.actions import ACTIONS, Action
+from service.sakari.client import Sakari
+from service.settings import Found, SakariSettings, StoreSettings, WorkSettings
+from service.store import Options, Store, durability, open_store, tickets
+from service.store.connection import HOUR_MS, pool
+from service.worker.backoff import Backoff
+from service.worker.desk import Desk, Rules
+from service.worker.drain import drain, sweep
+
+log = structlog.get_logger("sluice.worker")
+
+WANTED = {StoreSettings: "SLUICE_", SakariSettings: "SLUICE_SAKARI_", WorkSettings: "SLUICE_"}
+"""The settings that `sluice work` reads, and their prefixes."""
+
+_TICKETS_AT_ONCE = 8
+_LONGEST_TICKET_S = 300
+
+
+class TicketWorker(Worker):
+    """arq's worker, with two manners added: a clean stop, and patience with Redis."""
+
+    def __init__(self, desk: Desk, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._desk = desk
+
+    def handle_sig_wait_for_completion(self, signum: Signals) -> None:
+        """Claim no new lanes; let what runs finish within the grace time."""
+        self._desk.stopping.set()
+        super().handle_sig_wait_for_completion(signum)
+
+    async def _poll_iteration(self) -> None:
+        """Poll once. arq would let a Redis error end the process; a restart of Redis is no reason to lose the workers."""
+        try:
+            await super()._poll_iteration()
+        except (RedisError, OSError) as error:
+            log.warning("redis away", error=type(error).__name__, hint="trying again every second")
+            await asyncio.sleep(1)
+            # arq counts a job before it asks Redis for it, and an error in between leaves the count too high.
+            for _ in range(self.job_counter - sum(not task.done() for task in self.tasks.values())):
+                self._release_sem_dec_counter_on_complete()
+
+
+async def work(settings: Found) -> None:
+    """Run a worker until it is told to stop."""
+    store = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
+    for warning in await durability.check(store):
+        log.warning(warning)
+    sakari = connect(settings.of(SakariSettings), store)
+    desk = make_desk(store, sakari, ACTIONS, settings.of(WorkSettings))
+    worker = make_worker(desk, settings.of(StoreSettings).redis_url, settings.of(WorkSettings).grace_s)
+    log.info("worker ready", actions=sorted(ACTIONS))
+    try:
+        await worker.async_run()
+    except asyncio.CancelledError:
+        log.info("worker stopped")
+    finally:
+        await worker.close()
+        await sakari.close()
+        await store.close()
+
+
+def options(settings: StoreSettings) -> Options:
+    """Turn settings into what the store wants to know."""
+    return Options(
+        fsync=settings.durability == "fsync",
+        claim_ms=settings.claim_hours * HOUR_MS,
+        journal_length=settings.journal_length,
+    )
+
+
+def make_desk(store: Store, sakari: Sakari, actions: Mapping[str, Action], settings: WorkSettings) -> Desk:
+    """Put together what draining needs, with the real clock and real randomness."""
+    return Desk(
+        store=store,
+        sakari=sakari,
+        actions=actions,
+        rules=Rules(store, actions),
+        backoff=Backoff(
+            base_s=settings.retry_base_s,
+            cap_s=settings.retry_cap_s,
+            tries=settings.retry_tries,
+            random=random.Random(),
+        ),
+        now=lambda: time.time_ns() // 1_000_000,
+        stopping=asyncio.Event(),
+    )
+
+
+def make_worker(desk: Desk, redis_url: str, grace_s: int, **overrides: Any) -> TicketWorker:
+    """Make the arq worker. Why each setting differs from arq's default: facts about arq 0.28, measured.
+
+    arq reads at most `queue_read_limit` ids of a poll, running jobs included, so it must be larger than all that run in
+    all workers; it waits `poll_delay` between polls; it keeps results for an hour unless told not to, and refuses a job id
+    for as long; it cancels jobs at once on SIGTERM unless there is a `job_completion_wait`; it writes its health once an hour.
+    """
+    redis: ArqRedis = ArqRedis(
+        pool_or_conn=pool(redis_url, timeout_s=5.0, connections=32),
+        job_serializer=tickets.serialize,
+        job_deserializer=tickets.deserialize,
+    )
+    logging.getLogger("arq").setLevel(logging.WARNING)
+    defaults: dict[str, Any] = {
+        "functions": [func(_drain, name=tickets.FUNCTION)],
+        "cron_jobs": [cron(_sweep, name="sweep", second=set(range(60)), microsecond=0, run_at_startup=True)],
+        "queue_name": tickets.QUEUE,
+        "redis_pool": redis,
+        "ctx": {"desk": desk},
+        "max_jobs": _TICKETS_AT_ONCE + 2,
+        "job_timeout": _LONGEST_TICKET_S,
+        "job_completion_wait": grace_s,
+        "keep_result": 0,
+        "poll_delay": 0.02,
+        "queue_read_limit": 1000,
+        "max_tries": 1000,
+        "health_check_interval": 15,
+        "expires_extra_ms": desk.store.options.ticket_ms,
+        "job_serializer": tickets.serialize,
+        "job_deserializer": tickets.deserialize,
+    }
+    return TicketWorker(desk, **(defaults | overrides))
+
+
+async def _drain(ctx: dict[str, Any]) -> None:
+    await drain(ctx["desk"])
+
+
+async def _sweep(ctx: dict[str, Any]) -> None:
+    await sweep(ctx["desk"])
