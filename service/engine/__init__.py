@@ -1,0 +1,30 @@
+"""Rules: from YAML files to decisions about events. Pure, apart from `read_folder`: no I/O, no clock, no randomness.
+
+`load` turns files into a RuleSet and lists every mistake; `plan` says what the rules decide for an event, and
+`explain` why.
+Conditions live in `condition` and `operators`, templates in `template` and `filters`, all checks in `check*`.
+"""
+
+from service.engine.explain import RuleVerdict, explain
+from service.engine.folder import read_folder
+from service.engine.load import Loaded, load
+from service.engine.plan import plan
+from service.engine.problem import Problem, render
+from service.engine.rule import Rule, Step
+from service.engine.rule_set import RuleSet
+from service.engine.scope import StepScope
+
+__all__ = [
+    "Loaded",
+    "Problem",
+    "Rule",
+    "RuleSet",
+    "RuleVerdict",
+    "Step",
+    "StepScope",
+    "explain",
+    "load",
+    "plan",
+    "read_folder",
+    "render",
+]

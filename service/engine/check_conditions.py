@@ -1,0 +1,91 @@
+"""Nodes of `when` and `if` -> conditions."""
+
+from collections.abc import Callable
+
+from service.engine.check_paths import Words, check_path
+from service.engine.condition import All, Condition, Either, Leaf, Not
+from service.engine.fields import items, kind
+from service.engine.operands import OperandError
+from service.engine.operators import OPERATORS
+from service.engine.problem import Report, near
+from service.engine.yaml_nodes import Node, to_plain
+
+
+def compile_condition(node: Node, words: Words, report: Report) -> Condition | None:
+    """A mapping of conditions that must all hold; None where the report says why not."""
+    line = node.at[0]
+    if not isinstance(node.value, dict):
+        report.add("R201", node.at, f"a condition is a mapping, not {kind(node)}", "`contact.lifecyclestage: customer`")
+        return None
+    if not node.value:
+        report.add("R307", node.at, "this condition is empty", "leave it out, or say what must hold")
+        return None
+    parts: list[Condition | None] = []
+    for key, value in node.value.items():
+        if key in _COMBINE:
+            parts.append(_COMBINE[key](value, words, report))
+        else:
+            parts += _compile_path(key, value, words, report)
+    good = tuple(part for part in parts if part is not None)
+    return good[0] if len(good) == 1 else All(good, line)
+
+
+def _compile_all(node: Node, words: Words, report: Report) -> Condition | None:
+    return All(_compile_list(node, "all", words, report), node.key_at[0])
+
+
+def _compile_any(node: Node, words: Words, report: Report) -> Condition | None:
+    return Either(_compile_list(node, "any", words, report), node.key_at[0])
+
+
+def _compile_not(node: Node, words: Words, report: Report) -> Condition | None:
+    line = node.key_at[0]
+    if isinstance(node.value, tuple):  # none of them
+        return Not(Either(_compile_list(node, "not", words, report), line), line)
+    part = compile_condition(node, words, report)
+    return None if part is None else Not(part, line)
+
+
+_COMBINE: dict[str, Callable[[Node, Words, Report], Condition | None]] = {
+    "all": _compile_all,
+    "any": _compile_any,
+    "not": _compile_not,
+}
+
+
+def _compile_list(node: Node, key: str, words: Words, report: Report) -> tuple[Condition, ...]:
+    nodes = items(node, report, f"`{key}`", "a list of conditions, each a mapping") or ()
+    parts = [compile_condition(child, words, report) for child in nodes]
+    return tuple(part for part in parts if part is not None)
+
+
+def _compile_path(path: str, node: Node, words: Words, report: Report) -> list[Condition | None]:
+    """The questions about one path: a scalar means `eq`, a list `in`, a mapping names its operators."""
+    if not check_path(path, node.key_at, words, report):
+        return []
+    if isinstance(node.value, dict):
+        if not node.value:
+            report.add("R307", node.at, "this condition is empty", "`{ exists: true }`, for instance")
+        return [_compile_leaf(path, name, operand, words, report) for name, operand in node.value.items()]
+    if node.value is None:
+        message = f"`{path}` is compared with null"
+        hint = "for a value that is not there write `{ exists: false }`; if null is meant, `{ eq: null }`"
+        report.add("R309", node.key_at, message, hint, severity="warning")
+    return [_compile_leaf(path, "in" if isinstance(node.value, tuple) else "eq", node, words, report)]
+
+
+def _compile_leaf(path: str, name: str, node: Node, words: Words, report: Report) -> Condition | None:
+    operator = OPERATORS.get(name)
+    if operator is None:
+        report.add("R302", node.key_at, f"there is no operator `{name}`", near(name, OPERATORS))
+        return None
+    if operator.asks_for_change and words.in_step:
+        hint = "ask in the rule's `when`: a step knows the values of the event, not what they were before"
+        report.add("R306", node.key_at, f"`{name}` cannot be asked in a step's `if`", hint)
+        return None
+    operand = to_plain(node)
+    try:
+        return Leaf(path, name, operand, operator.operand(operand), node.key_at[0])
+    except OperandError as fault:
+        report.add(fault.code, node.at, f"`{name}`: {fault.message}", fault.hint)
+        return None

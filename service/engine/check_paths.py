@@ -1,0 +1,49 @@
+"""Whether a path names something that the rule's events, or its earlier steps, can carry."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from service.engine.paths import FACTS, OBJECTS, SOURCES, head, is_path
+from service.engine.problem import Report, near
+from service.engine.yaml_nodes import Position
+
+
+class Words(Struct, frozen=True):
+    """The words that paths may begin with, at one place of a rule."""
+
+    objects: tuple[str, ...]
+    """Objects of the rule's events; empty if those could not be read."""
+    steps: tuple[str, ...] = ()
+    """Names of the steps before this one."""
+    in_step: bool = False
+    """Whether this is a step (its `if` or `with`) rather than the rule's `when`."""
+
+    def is_result(self, path: str) -> bool:
+        """Whether the path leads into the result of an earlier step."""
+        return head(path) in self.steps
+
+
+def check_path(path: str, at: Position, words: Words, report: Report) -> bool:
+    """Note what is wrong with a path; False if it cannot be used at all."""
+    if not is_path(path):
+        hint = f"`<object>.<property>`; {near(path, FACTS)}" if "." not in path else "words with dots between them"
+        if path in words.objects:
+            hint = f"paths are written in one word: `{path}.<property>: …`"
+        report.add("R301", at, f"`{path}` is not a path", hint)
+        return False
+    first = head(path)
+    own = path in FACTS or first in SOURCES or any(path.startswith(f"{word}.") for word in words.objects)
+    if own or words.is_result(path) or not words.objects:
+        return True
+    if words.in_step and first not in OBJECTS:
+        known = [*words.steps, *words.objects, *SOURCES]
+        report.add("R404", at, f"`{path}`: no step before this one is named `{first}`", near(first, known))
+        return False
+    _warn_of_other_object(path, at, words.objects, report)
+    return True
+
+
+def _warn_of_other_object(path: str, at: Position, objects: Sequence[str], report: Report) -> None:
+    message = f"`{path}`: the events of this rule carry no values of `{head(path)}`"
+    report.add("R308", at, message, near(head(path), [*objects, *SOURCES]), severity="warning")

@@ -1,0 +1,99 @@
+"""Files of rules -> a rule set, and every mistake in them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from msgspec import Struct, inspect
+
+from service.engine.check import Actions, Checked, check_file
+from service.engine.problem import Problem, Report, Severity
+from service.engine.rule_set import RuleSet, rule_set
+from service.engine.yaml_nodes import MAX_BYTES, Position, decode, read_yaml
+
+
+class Loaded(Struct, frozen=True):
+    """What came of loading."""
+
+    rule_set: RuleSet
+    """The rules of the files without errors."""
+    problems: tuple[Problem, ...]
+    """By file, line and column."""
+    broken: frozenset[str]
+    """Names of the files with errors. To keep a broken file's last good version alive, load again with its old text
+    (`RuleSet.files`) in its place."""
+
+
+class _File(Struct, frozen=True):
+    report: Report
+    text: str
+    checked: Checked
+
+
+def load(files: Mapping[str, bytes], actions: Mapping[str, type[Struct]]) -> Loaded:
+    """Read, check and compile rule files. Raises nothing: what is wrong is in `problems`.
+
+    `actions`: name -> the type of its arguments. A file with an error contributes no rule; the others are not touched.
+    """
+    known = {name: _type_of(args) for name, args in actions.items()}
+    read = [_read(name, raw, known) for name, raw in sorted(files.items())]
+    _check_ids(read)
+    good = [file for file in read if not file.report.has_errors]
+    return Loaded(
+        rule_set=rule_set(
+            (rule for file in good for rule in file.checked.rules), {file.report.file: file.text for file in good}
+        ),
+        problems=tuple(problem for file in read for problem in sorted(file.report.problems, key=_place)),
+        broken=frozenset(file.report.file for file in read if file.report.has_errors),
+    )
+
+
+def _type_of(args: type[Struct]) -> inspect.StructType:
+    return cast("inspect.StructType", inspect.type_info(args))
+
+
+def _read(name: str, raw: bytes, actions: Actions) -> _File:
+    text = decode(raw) or raw[:MAX_BYTES].decode(errors="replace")
+    report = Report(name, text)
+    root = read_yaml(raw, report)
+    checked = Checked() if root is None else check_file(root, actions, report)
+    return _File(report, text, checked)
+
+
+def _place(problem: Problem) -> tuple[int, int, str]:
+    return problem.line, problem.column, problem.code
+
+
+def _check_ids(files: list[_File]) -> None:
+    """An id belongs to the first file that has it; a later one with the same id is broken.
+
+    A file that is broken for another reason takes no ids: its mistake must not stop the rules of other files.
+    """
+    owners: dict[str, tuple[_File, Position]] = {}
+    for file in files:
+        sound = not file.report.has_errors
+        own: dict[str, Position] = {}
+        for rule_id, at in file.checked.ids:
+            if rule_id in own:
+                _report_pair(rule_id, (file, own[rule_id]), (file, at), "error", "error")
+            elif rule_id in owners:
+                owner = owners[rule_id]
+                severity: Severity = "warning" if owner[0].report.has_errors else "error"
+                _report_pair(rule_id, owner, (file, at), "warning", severity)
+            own.setdefault(rule_id, at)
+        for rule_id, at in own.items():
+            if rule_id not in owners or (sound and owners[rule_id][0].report.has_errors):
+                owners[rule_id] = file, at
+
+
+def _report_pair(
+    rule_id: str,
+    first: tuple[_File, Position],
+    second: tuple[_File, Position],
+    first_severity: Severity,
+    second_severity: Severity,
+) -> None:
+    pairs: Iterator[Any] = iter(((first, second, first_severity), (second, first, second_severity)))
+    for (file, at), (other, there), severity in pairs:
+        message = f"the id `{rule_id}` is used twice"
+        hint = f"also at {other.report.file}:{there[0]}; ids are unique over all files"
+        file.report.add("R206", at, message, hint, severity)

@@ -1,0 +1,71 @@
+"""Regular expressions of rules, refused at load when a value of a CRM could make them run for ages.
+
+Python's engine backtracks: `(a+)+$` takes longer than the universe on forty letters. It has no time limit, so the guard
+is on the pattern: whatever is repeated freely has one fixed length and no alternatives, and there is little of it.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator
+from re import _constants, _parser  # type: ignore[attr-defined]  # the compiler's own view of a pattern
+from typing import Any, Final
+
+LONGEST_PATTERN: Final = 500
+LOOKED_AT: Final = 1_000
+"""Characters of a value that `matches` looks at."""
+
+_FREE = 10
+"""A repeat of more than this many counts as free."""
+_FREE_REPEATS = 3
+
+_REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
+
+
+class InvalidPatternError(Exception):
+    """Not a regular expression that Python understands; the message says why."""
+
+
+class RiskyPatternError(Exception):
+    """A regular expression that could run for very long; the message says which part."""
+
+
+def compile_pattern(text: str) -> re.Pattern[str]:
+    """The compiled pattern. Raises InvalidPatternError or RiskyPatternError."""
+    if len(text) > LONGEST_PATTERN:
+        raise InvalidPatternError(f"it is longer than {LONGEST_PATTERN} characters")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what Python only warns about will mean something else one day
+            tree = _parser.parse(text)
+            pattern = re.compile(text)
+    except (re.error, OverflowError, RecursionError, Warning) as fault:
+        raise InvalidPatternError(str(fault)) from None
+    free = [(low, body) for low, high, body in _repeats(tree) if high > _FREE and high != low]
+    for _, body in free:
+        low, high = body.getwidth()
+        if low != high or any(op is _constants.BRANCH for op, _ in _parts(body)):
+            raise RiskyPatternError("what is repeated without a limit has alternatives or repeats of its own")
+    if len(free) > _FREE_REPEATS:
+        raise RiskyPatternError(f"it has {len(free)} repeats without a limit")
+    return pattern
+
+
+def _repeats(tree: Any) -> Iterator[tuple[int, int, Any]]:
+    for operation, argument in _parts(tree):
+        if operation in _REPEATS:
+            yield argument
+
+
+def _parts(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Every operation of a parsed pattern with its argument, however deep."""
+    for operation, argument in tree:
+        yield operation, argument
+        yield from _within(argument)
+
+
+def _within(argument: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(argument, _parser.SubPattern):
+        yield from _parts(argument)
+    elif isinstance(argument, tuple | list):
+        for part in argument:
+            yield from _within(part)
