@@ -1,0 +1,106 @@
+"""The three calls of the Sakari API that Sluice makes. Every failure is Retryable, Permanent or Uncertain."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from service.errors import Permanent
+from service.sakari.exchange import Answer, exchange
+from service.sakari.models import Execution
+from service.sakari.outcome import code_of, envelope
+from service.sakari.paging import pages
+from service.sakari.token import Tokens
+
+MOST_PAGES = 500
+
+AttributeType = Literal["contacts", "deals", "tickets"]
+MergeStrategy = Literal["append", "core", "remove"]
+
+
+class Sakari:
+    """One account of Sakari. `http` comes from `exchange.connect`; `within_s` limits one call, first to last byte."""
+
+    def __init__(self, http: httpx.AsyncClient, account_id: str, tokens: Tokens, *, within_s: float = 60.0) -> None:
+        self._http = http
+        self._account_id = account_id
+        self._tokens = tokens
+        self._within_s = within_s
+
+    def executions(self, campaign: str, *, version_id: str | None = None) -> AsyncIterator[list[Execution]]:
+        """The pages of a drip campaign's executions; each execution once. Ends for every shape of answer.
+
+        GET /v1/accounts/{accountId}/dripcampaigns/{dripCampaignId}/executions with its two documented parameters.
+        The API has no filter by contact: whoever looks for one contact reads the whole campaign.
+        """
+        path = self._path("dripcampaigns", campaign, "executions")
+        version = {} if version_id is None else {"versionId": version_id}
+
+        async def fetch(offset: int) -> dict[str, Any]:
+            return await self._call("GET", path, params={**version, "offset": str(offset)})
+
+        return pages(fetch, most=MOST_PAGES)
+
+    async def write_attributes(self, attribute_type: AttributeType, contact: dict[str, Any]) -> Any:
+        """POST /v1/accounts/{accountId}/attributes/{attributeType}, a Contact as its body, as documented.
+
+        Gives the decoded answer as it came. The vendor's page is visibly mis-generated (title and response are of
+        another operation), so an answer is no proof that a contact changed: see docs/sakari.md.
+        """
+        return await self._call("POST", self._path("attributes", attribute_type), body=contact)
+
+    async def upsert_contact(self, contact: dict[str, Any], merge_strategy: MergeStrategy) -> Any:
+        """POST /v1/accounts/{accountId}/contacts: create, or merge into the contact with the same mobile number.
+
+        Gives the decoded answer as it came. Raises Permanent("row_refused") for a 201 whose `data.errors` has rows.
+        """
+        params: dict[str, str] = {"mergeStrategy": merge_strategy}
+        answer = await self._call("POST", self._path("contacts"), params=params, body=contact)
+        data = answer.get("data")
+        if isinstance(data, dict) and (errors := data.get("errors")):
+            code = next((c for row in errors if (c := code_of(row))), None) if isinstance(errors, list) else None
+            raise Permanent("row_refused", f"Sakari took the call and refused the contact ({code or 'no code'})")
+        return answer
+
+    def _path(self, *segments: str) -> str:
+        return "/".join(("v1", "accounts", *map(_segment, (self._account_id, *segments))))
+
+    async def _call(
+        self, method: str, path: str, *, params: dict[str, str] | None = None, body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The envelope of a call that was done. A call with a body writes, so it is not to be repeated blindly."""
+        content, kind = (None, {}) if body is None else (_encode(body), {"Content-Type": "application/json"})
+        request = self._http.build_request(method, path, params=params, content=content, headers=kind)
+        repeatable = body is None
+        answer = await self._authorized(request, repeatable=repeatable)
+        return envelope(answer, repeatable=repeatable, now=self._tokens.clock())
+
+    async def _authorized(self, request: httpx.Request, *, repeatable: bool) -> Answer:
+        """The answer; after a 401, the answer to one more try with a new token."""
+        for _ in range(2):
+            token = await self._tokens.get()
+            request.headers["Authorization"] = f"Bearer {token.access_token}"
+            answer = await exchange(self._http, request, repeatable=repeatable, within_s=self._within_s)
+            if answer.status != httpx.codes.UNAUTHORIZED:
+                return answer
+            await self._tokens.drop(token)
+        raise Permanent("unauthorized", "Sakari refused a freshly fetched token (HTTP 401): check the API credentials")
+
+
+def _segment(value: str) -> str:
+    """One segment of a path. Dots alone would climb out of the account's path, whatever their encoding."""
+    if not value.strip("."):
+        raise Permanent("bad_identifier", "an id in a path of the Sakari API is empty or made of dots")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        raise Permanent("bad_identifier", "an id in a path of the Sakari API is not valid text") from None
+
+
+def _encode(body: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise Permanent("unsendable_value", "the step's arguments hold a value that JSON cannot carry") from None

@@ -1,0 +1,101 @@
+"""What Sakari's answers are read into.
+
+The vendor's examples carry placeholders and its pages contradict one another, so reading is lenient: every field is
+optional, unknown keys are passed over, and a field of another type than documented is left out instead of making the
+whole page unreadable. The answer as it came stays beside the typed view, in `raw`.
+Field names: the examples of "Fetch executions for dripcampaigns" on developer.sakari.io.
+"""
+
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from msgspec import Struct
+
+T = TypeVar("T", bound=Struct)
+
+
+class Mobile(Struct, frozen=True, rename="camel"):
+    country: str | None = None
+    number: str | int | None = None
+    """International (`+13471234567`) or national with `country` beside it; the vendor's pages show both."""
+    verified: str | None = None
+    valid: bool | None = None
+    line_type: str | None = None
+
+
+class CrmRecord(Struct, frozen=True):
+    """The contact's record in a CRM. Documented with a number `id`; the vendor's webhook example has text and `vid`."""
+
+    id: int | str | None = None
+    vid: int | str | None = None
+
+
+class ContactError(Struct, frozen=True):
+    code: str | None = None
+    description: str | None = None
+
+
+class Contact(Struct, frozen=True, rename="camel"):
+    id: str | int | None = None
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    mobile: Mobile | None = None
+    lists: list[Any] | None = None
+    attributes: dict[str, Any] | None = None
+    opt_in: str | None = None
+    """An instant, not a flag: present means opted in."""
+    blocked: str | None = None
+    """An instant, not a flag: present means blocked."""
+    activecampaign: CrmRecord | None = None
+    hubspot: CrmRecord | None = None
+    pipedrive: CrmRecord | None = None
+    valid: bool | None = None
+    error: ContactError | None = None
+    created: dict[str, Any] | None = None
+    updated: dict[str, Any] | None = None
+
+
+class Execution(Struct, frozen=True):
+    """One contact's way through one drip campaign. `status` is an open word: no list of its values is published."""
+
+    id: str | int | None = None
+    status: str | None = None
+    entered: str | None = None
+    """ISO 8601 instant."""
+    contact: Contact | None = None
+    raw: dict[str, Any] = {}
+
+
+class Pagination(Struct, frozen=True, rename="camel"):
+    limit: int | None = None
+    offset: int | None = None
+    has_next: bool | None = None
+    total_count: int | None = None
+    """Gone from the newer captures of the documentation: never page by it."""
+
+
+def execution(raw: dict[str, Any]) -> Execution:
+    return msgspec.structs.replace(lenient(Execution, raw), raw=raw)
+
+
+def lenient(kind: type[T], raw: dict[str, Any]) -> T:
+    """An instance of `kind` with those fields of `raw` that have the documented type."""
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name not in raw:
+            continue
+        try:
+            found[field.name] = _field(field.type, raw[field.encode_name])
+        except msgspec.ValidationError:
+            continue
+    return kind(**found)
+
+
+def _field(kind: Any, value: Any) -> Any:
+    record = next((k for k in get_args(kind) if isinstance(k, type) and issubclass(k, Struct)), None)
+    if record is Mobile and isinstance(value, str):
+        return Mobile(number=value)  # seen in the wild: the number in place of the documented object
+    if record is not None and isinstance(value, dict):
+        return lenient(record, value)
+    return msgspec.convert(value, kind)
