@@ -20,8 +20,7 @@ from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import Spill, Spilled
 from service.settings import Found, IngressSettings, StoreSettings
-from service.sources import Delivery, Route
-from service.sources.delivery import Verified
+from service.sources.delivery import Delivery, Route, Verified
 from service.store import Acceptor, Store, durability, open_store
 from service.worker.main import options
 

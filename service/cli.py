@@ -29,6 +29,7 @@ from service.errors import SettingsError
 from service.observe import logs
 from service.sandbox.__main__ import main as run_sandbox
 from service.store import Options, Store, dead, journal, open_store
+from service.store.records import DeadLetter
 from service.worker import main as worker
 
 out = Console()
@@ -63,7 +64,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 @main.command()
 @click.option("--once", is_flag=True, help="Exit after the samples: 0 if all ended as the rules say.")
-@click.option("--rules", type=click.Path(exists=True, file_okay=False, path_type=Path), default="rules", show_default=True)
+@click.option(
+    "--rules", type=click.Path(exists=True, file_okay=False, path_type=Path), default="rules", show_default=True
+)
 @click.option("--fixtures", type=click.Path(path_type=Path), default="tests/fixtures", show_default=True)
 @click.option("--port", type=int, default=8080, show_default=True, help="For the ingress; another one if it is taken.")
 @command
@@ -100,7 +103,9 @@ main.add_command(run_sandbox, "sandbox")
 @main.command("send")
 @click.argument("source")
 @click.argument("fixture")
-@click.option("--fresh", is_flag=True, help="Make it a new fact that occurs now; without it, a second one is a redelivery.")
+@click.option(
+    "--fresh", is_flag=True, help="Make it a new fact that occurs now; without it, a second one is a redelivery."
+)
 @click.option("--url", help="The ingress; by default SLUICE_PUBLIC_URL, or the running `sluice dev`.")
 @click.option("--fixtures", type=click.Path(path_type=Path), default="tests/fixtures", show_default=True)
 @command
@@ -118,7 +123,9 @@ async def send_command(source: str, fixture: str, fresh: bool, url: str | None, 
         try:
             answer = await send(client, configured_routes(environ), folder, url=address, fresh=fresh)
         except httpx.TransportError as error:
-            raise SettingsError([f"nothing answers at {address} ({type(error).__name__}); is the ingress running?"]) from None
+            raise SettingsError(
+                [f"nothing answers at {address} ({type(error).__name__}); is the ingress running?"]
+            ) from None
     out.print(f"{answer.status_code} {answer.text}", highlight=False)
     if answer.is_success and answer.json().get("duplicates"):
         out.print("It was known already, so nothing is done twice. --fresh makes it a new fact.", style="dim")
@@ -165,7 +172,9 @@ async def list_events(most: int, as_json: bool) -> None:
     for story in stories:
         event = story.entry.event
         runs = ", ".join(f"{rule}: {run.state}" for rule, run in story.runs.items()) or "no rule"
-        out.print(f"{story.id}  {event.type:<24} {event.lane:<44} {runs}", highlight=False, markup=False, soft_wrap=True)
+        out.print(
+            f"{story.id}  {event.type:<24} {event.lane:<44} {runs}", highlight=False, markup=False, soft_wrap=True
+        )
     if not stories:
         out.print("No events yet.")
 
@@ -213,7 +222,9 @@ async def list_dead(most: int, as_json: bool) -> None:
         return
     for letter in letters:
         what = letter.rule or letter.kind
-        out.print(f"{letter.id}  {what}  {letter.reason}: {letter.message}", highlight=False, markup=False, soft_wrap=True)
+        out.print(
+            f"{letter.id}  {what}  {letter.reason}: {letter.message}", highlight=False, markup=False, soft_wrap=True
+        )
     out.print(f"{len(letters)} dead letters." if letters else "No dead letters.", style="dim")
 
 
@@ -258,7 +269,7 @@ async def drop_dead(letter_id: str) -> int:
     return 0 if done else 1
 
 
-async def _letter(store: Store, letter_id: str) -> dead.DeadLetter:
+async def _letter(store: Store, letter_id: str) -> DeadLetter:
     letter = await dead.read(store, letter_id)
     if letter is None:
         raise click.UsageError(f"there is no dead letter {letter_id}; see `sluice dead list`")

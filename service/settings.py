@@ -48,7 +48,7 @@ class IngressSettings(Struct, frozen=True, kw_only=True):
 
 
 class SakariSettings(Struct, frozen=True, kw_only=True):
-    """What `sluice work` needs to call Sakari: SLUICE_SAKARI_…"""
+    """What `sluice work` needs to call Sakari, read from `SLUICE_SAKARI_…`."""
 
     account_id: str
     client_id: str
@@ -88,7 +88,8 @@ class Found(dict[type[Struct], Struct]):
 def read(wanted: Mapping[type[Struct], str], environ: Mapping[str, str] | None = None) -> Found:
     """Read settings: types and their prefixes. Raises SettingsError that names every fault at once."""
     environ = os.environ if environ is None else environ
-    found, problems = Found(), []
+    found = Found()
+    problems: list[str] = []
     for kind, prefix in wanted.items():
         before = len(problems)
         values = _values(kind, prefix, environ, problems)
@@ -146,5 +147,3 @@ def _text(name: str, environ: Mapping[str, str], problems: list[str]) -> str | N
 def _explain(error: msgspec.ValidationError, prefix: str) -> str:
     message, _, path = str(error).rpartition(" - at `$.")
     return f"{prefix}{path.rstrip('`').upper()}: {message}" if message else str(error)
-
-

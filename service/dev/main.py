@@ -16,7 +16,7 @@ from service.dev import view
 from service.dev.processes import NotStarted, embedded_redis, free_port, is_free, running, sluice
 from service.dev.samples import SAMPLES, Sample, configured_routes, find, send
 from service.settings import DEV_FILE
-from service.sources import Route
+from service.sources.delivery import Route
 from service.store import Options, Store, journal, open_store
 from service.store.journal import Journalled, Story
 
@@ -57,9 +57,7 @@ async def dev(*, once: bool, rules: Path, fixtures: Path, redis_url: str | None,
 
 
 @contextlib.asynccontextmanager
-async def _stage(
-    folder: Path, rules: Path, redis_url: str | None, port: int, console: Console
-) -> AsyncIterator[Stage]:
+async def _stage(folder: Path, rules: Path, redis_url: str | None, port: int, console: Console) -> AsyncIterator[Stage]:
     """Run Redis, the sandbox, the ingress and a worker; they stop in the opposite order."""
     async with contextlib.AsyncExitStack() as stack:
         console.print("Starting Redis, a stand-in for Sakari, the ingress and a worker …", style="dim")
@@ -119,9 +117,7 @@ async def _answers(url: str, process: asyncio.subprocess.Process, log: Path) -> 
     raise NotStarted(f"{log.stem} did not come up; the end of {log}:\n{end}")
 
 
-async def _send_samples(
-    store: Store, stage: Stage, fixtures: Path, console: Console, stopped: asyncio.Event
-) -> bool:
+async def _send_samples(store: Store, stage: Stage, fixtures: Path, console: Console, stopped: asyncio.Event) -> bool:
     console.print("\nSending the samples, signed as HubSpot and Pipedrive do:\n", style="dim")
     good = True
     routes = configured_routes(stage.environ)
@@ -130,7 +126,9 @@ async def _send_samples(
             if stopped.is_set():
                 return False
             good &= await _send_sample(sample, client, routes, store, stage, fixtures, console)
-    verdict = "[green]All samples ended as the rules say.[/]" if good else "[red]Not all samples ended as the rules say.[/]"
+    verdict = (
+        "[green]All samples ended as the rules say.[/]" if good else "[red]Not all samples ended as the rules say.[/]"
+    )
     console.print(f"\n{verdict}")
     return good
 

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from service.errors import SettingsError
 from service.settings import read
-from service.sources import SOURCES, Route
+from service.sources import SOURCES
+from service.sources.delivery import Route
 from service.sources.fixture import Fixture, read_fixture
 
 

@@ -27,15 +27,20 @@ _PERSONAL = re.compile(r"email|phone|mobile|number|name|address", re.IGNORECASE)
 def lines(story: Story, *, masked: bool = True) -> list[str]:
     """Tell a story in lines of rich markup. `masked` hides what looks like personal data."""
     event = story.entry.event
-    head = f"[bold]{escape(event.type)}[/]  {event.source} {event.account}  {event.object_type} {event.object_id or '?'}"
+    head = (
+        f"[bold]{escape(event.type)}[/]  {event.source} {event.account}  {event.object_type} {event.object_id or '?'}"
+    )
     facts = ", ".join(_pair(path, event.values[path], masked) for path in _telling(event.values, event.changed)[:6])
     by = f"by {event.actor or 'nobody named'} ({event.origin})"
-    told = [f"[cyan]●[/] {head}  [dim]{_clock(story.entry.received_at)}  {story.id}[/]", f"    {facts or '[dim]no fields[/]'}  [dim]{by}[/]"]
+    told = [
+        f"[cyan]●[/] {head}  [dim]{_clock(story.entry.received_at)}  {story.id}[/]",
+        f"    {facts or '[dim]no fields[/]'}  [dim]{by}[/]",
+    ]
     for rule, run in story.runs.items():
         told += _run(rule, run, story, masked)
     told += [f"    [dim]◌ {escape(rule)}  shadow: would have run, called nothing[/]" for rule in story.entry.shadowed]
     told += [f"    [red]✗ {escape(f.rule)}[/]  {escape(f.message)}  → sluice dead list" for f in story.entry.failures]
-    if len(told) == 2:  # noqa: PLR2004
+    if len(told) == 2:
         told.append("    [dim]no rule was meant for it[/]")
     return told
 
@@ -74,7 +79,7 @@ def _pair(path: str, value: Any, masked: bool) -> str:
 
 def _short(value: Any, masked: bool) -> str:
     text = msgspec.json.encode(mask(value) if masked else value).decode() if not isinstance(value, str) else value
-    return text if len(text) <= 160 else text[:159] + "…"  # noqa: PLR2004
+    return text if len(text) <= 160 else text[:159] + "…"
 
 
 def mask(value: Any, name: str = "") -> Any:

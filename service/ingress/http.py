@@ -12,7 +12,7 @@ from service.engine import render
 from service.errors import Refusal, StoreUnavailable, TooLarge
 from service.ingress.receive import Answer, Desk, receive
 from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, exposition
-from service.sources import Delivery, Route
+from service.sources.delivery import Delivery, Route
 from service.store import Store
 
 
@@ -109,7 +109,9 @@ def readyz(desk: Desk, store: Store) -> HTTPRouteHandler:
         ready = desk.rules.usable
         problems = [render(problem) for problem in desk.rules.problems]
         if not redis:
-            problems.append("Redis does not answer: HubSpot is told to come back, Pipedrive is spilled to disk if allowed")
+            problems.append(
+                "Redis does not answer: HubSpot is told to come back, Pipedrive is spilled to disk if allowed"
+            )
         spilled = len(desk.spill.waiting) if desk.spill else 0
         rule_set = desk.rules.rule_set
         report = Readiness(ready, problems, rule_set.version, len(rule_set.rules), redis, spilled)

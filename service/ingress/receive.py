@@ -12,7 +12,7 @@ from service.ingress.rulebook import RuleBook
 from service.ingress.spill import Spill
 from service.model import Plan
 from service.observe.metrics import EVENTS, PLANNED
-from service.sources import Delivery, Normalised, Route
+from service.sources.delivery import Delivery, Normalised, Route
 from service.store import Acceptor, Receipt
 
 log = structlog.get_logger("sluice.ingress")

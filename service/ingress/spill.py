@@ -15,7 +15,7 @@ import structlog
 from msgspec import Struct
 
 from service.errors import StoreUnavailable
-from service.sources import Delivery, Route
+from service.sources.delivery import Delivery, Route
 
 log = structlog.get_logger("sluice.ingress")
 

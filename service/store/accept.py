@@ -11,8 +11,8 @@ from redis.exceptions import NoScriptError, RedisError
 from service.errors import StoreUnavailable
 from service.model import Misfit, Plan
 from service.store import keys, tickets
-from service.store.records import DeadLetter, JournalEntry, encode
 from service.store.connection import Store
+from service.store.records import DeadLetter, JournalEntry, encode
 
 _FSYNCED = 1
 

@@ -3,8 +3,8 @@
 import msgspec
 
 from service.store import keys, tickets
-from service.store.records import DeadLetter, waiting
 from service.store.connection import Store
+from service.store.records import DeadLetter, waiting
 
 _letter = msgspec.msgpack.Decoder(DeadLetter)
 

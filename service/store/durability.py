@@ -22,11 +22,15 @@ async def _fsync(store: Store) -> list[str]:
     if not store.options.fsync:
         return ["durability is `memory`: what was accepted in the last second is lost if Redis is killed"]
     try:
-        await store.redis.execute_command("WAITAOF", 1, 0, 1000)
+        await store.redis.execute_command("WAITAOF", 1, 0, 1000)  # type: ignore[no-untyped-call]
     except ResponseError as error:
-        remedy = "start Redis with `--appendonly yes` (7.2 or later), or set SLUICE_DURABILITY=memory and accept the risk"
+        remedy = (
+            "start Redis with `--appendonly yes` (7.2 or later), or set SLUICE_DURABILITY=memory and accept the risk"
+        )
         if "unknown command" in str(error):
-            raise SettingsError([f"this Redis has no WAITAOF, so it cannot say when data is on disk; {remedy}"]) from None
+            raise SettingsError(
+                [f"this Redis has no WAITAOF, so it cannot say when data is on disk; {remedy}"]
+            ) from None
         raise SettingsError([f"this Redis does not write an append-only file; {remedy}"]) from None
     return []
 

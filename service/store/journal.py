@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from service.store import keys
-from service.store.records import JournalEntry, RunRecord, run_record
 from service.store.connection import Store
+from service.store.records import JournalEntry, RunRecord, run_record
 
 _entry = msgspec.msgpack.Decoder(JournalEntry)
 
@@ -65,7 +65,7 @@ async def story(store: Store, event: Journalled) -> Story:
 
 async def ledger(store: Store, run_key: str) -> RunRecord:
     """Fetch what a run did so far; a run without a ledger is waiting."""
-    fields = await store.redis.hgetall(keys.RUN + run_key)
+    fields: dict[bytes, bytes] = await store.redis.hgetall(keys.RUN + run_key)  # type: ignore[misc]  # stubs of redis-py
     return run_record([part for pair in fields.items() for part in pair])
 
 

@@ -40,8 +40,8 @@ DEAD_LETTER = "sluice:dead:"
 RULESET = "sluice:ruleset:"
 """+ version → the rule files by name, as MessagePack. Expires a good while after its last use."""
 
-TOKEN = "sluice:sakari-token:"
+TOKEN = "sluice:sakari-token:"  # noqa: S105
 """+ account and client → the shared access token. Expires with the token."""
 
-TOKEN_LOCK = "sluice:sakari-token-lock:"
+TOKEN_LOCK = "sluice:sakari-token-lock:"  # noqa: S105
 """+ account and client → who is fetching a token now. Expires within seconds."""

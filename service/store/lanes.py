@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from service.errors import LeaseLost
 from service.store import keys, tickets
-from service.store.records import DeadLetter, Lane, StepRecord, Waiting, encode, waiting
 from service.store.connection import Store
+from service.store.records import DeadLetter, Lane, StepRecord, Waiting, encode, waiting
 
 _HOLDING = [keys.READY, keys.LEASES, keys.OWNERS]
 
@@ -73,7 +73,7 @@ async def renew(store: Store, lanes: Sequence[Lane]) -> set[str]:
 async def begin(
     store: Store, lane: Lane, record: str, attributes: Sequence[str], pending: tuple[int, StepRecord] | None
 ) -> Busy | frozenset[str]:
-    """Ask to write to a Sakari record: which of the attributes have no newer value there?
+    """Ask which of these attributes of a Sakari record may be written, and hold the record for that.
 
     `pending` marks a step in the ledger before its call, for actions that must not be repeated blindly.
     """

@@ -116,7 +116,7 @@ def waiting(member: bytes, ledger: list[bytes]) -> Waiting:
 
 
 def run_record(ledger: list[bytes]) -> RunRecord:
-    """Read a ledger as Redis returns it: field, value, field, value …"""
+    """Read a ledger as Redis returns it: fields and values in turn."""
     fields = {name.decode(): value for name, value in zip(ledger[::2], ledger[1::2], strict=True)}
     return RunRecord(
         state=fields.get("state", b"waiting").decode(),  # type: ignore[arg-type]

@@ -20,6 +20,6 @@ deserialize = msgspec.msgpack.decode
 
 def bell(store: Store) -> list[Any]:
     """Make the four script arguments that ring for work: the job, its life, lanes per ticket, most tickets."""
-    job = {"t": None, "f": FUNCTION, "a": [], "k": {}, "et": int(time.time() * 1000)}
+    job: dict[str, Any] = {"t": None, "f": FUNCTION, "a": [], "k": {}, "et": int(time.time() * 1000)}
     options = store.options
     return [serialize(job), options.ticket_ms, options.lanes_per_ticket, options.most_tickets]

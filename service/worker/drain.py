@@ -72,7 +72,9 @@ async def sweep(desk: Desk) -> None:
     """Bring back what a dead worker held, and ring for what is due."""
     swept = await lanes.sweep(desk.store)
     if swept.recovered:
-        log.warning("leases ran out", lanes=swept.recovered, hint="a worker died or was paused; its lanes go on elsewhere")
+        log.warning(
+            "leases ran out", lanes=swept.recovered, hint="a worker died or was paused; its lanes go on elsewhere"
+        )
 
 
 async def _keep_leases(held: dict[asyncio.Task[None], Lane], desk: Desk) -> None:

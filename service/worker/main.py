@@ -1,6 +1,7 @@
 """The entrance of `sluice work`: an arq worker that runs tickets. What knows arq is here and in store/tickets.py."""
 
 import asyncio
+import hashlib
 import logging
 import random
 import time
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from signal import Signals
 from typing import Any
 
+import httpx
 import structlog
 from arq import ArqRedis, cron, func
 from arq.worker import Worker
@@ -15,9 +17,12 @@ from redis.exceptions import RedisError
 
 from service.actions import ACTIONS, Action
 from service.sakari.client import Sakari
+from service.sakari.exchange import connect
+from service.sakari.token import Tokens
 from service.settings import Found, SakariSettings, StoreSettings, WorkSettings
 from service.store import Options, Store, durability, open_store, tickets
 from service.store.connection import HOUR_MS, pool
+from service.store.tokens import SharedToken
 from service.worker.backoff import Backoff
 from service.worker.desk import Desk, Rules
 from service.worker.drain import drain, sweep
@@ -60,8 +65,9 @@ async def work(settings: Found) -> None:
     store = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
     for warning in await durability.check(store):
         log.warning(warning)
-    sakari = connect(settings.of(SakariSettings), store)
-    desk = make_desk(store, sakari, ACTIONS, settings.of(WorkSettings))
+    account = settings.of(SakariSettings)
+    http = connect(account.url)
+    desk = make_desk(store, make_sakari(http, account, store), ACTIONS, settings.of(WorkSettings))
     worker = make_worker(desk, settings.of(StoreSettings).redis_url, settings.of(WorkSettings).grace_s)
     log.info("worker ready", actions=sorted(ACTIONS))
     try:
@@ -70,7 +76,7 @@ async def work(settings: Found) -> None:
         log.info("worker stopped")
     finally:
         await worker.close()
-        await sakari.close()
+        await http.aclose()
         await store.close()
 
 
@@ -81,6 +87,14 @@ def options(settings: StoreSettings) -> Options:
         claim_ms=settings.claim_hours * HOUR_MS,
         journal_length=settings.journal_length,
     )
+
+
+def make_sakari(http: httpx.AsyncClient, account: SakariSettings, store: Store) -> Sakari:
+    """Make the client of one account, with a token that all workers share."""
+    name = f"{account.account_id}:{hashlib.sha256(account.client_id.encode()).hexdigest()[:12]}"
+    cache = SharedToken(store, name)
+    tokens = Tokens(http, account.client_id, account.client_secret, cache=cache, clock=time.time)
+    return Sakari(http, account.account_id, tokens)
 
 
 def make_desk(store: Store, sakari: Sakari, actions: Mapping[str, Action], settings: WorkSettings) -> Desk:

@@ -37,6 +37,7 @@ async def execute(lane: Lane, notes: Notes, desk: Desk) -> Ended | Postponed:
 
     Raises LeaseLost and Redis's own errors, after which nothing is recorded.
     """
+    verdict: Ended | Postponed
     try:
         verdict = _outcome(await _take_steps(lane, notes, desk))
     except RecordBusy:
@@ -68,9 +69,11 @@ async def _take_steps(lane: Lane, notes: Notes, desk: Desk) -> list[StepRecord]:
 
 def _outcome(taken: list[StepRecord]) -> Ended:
     """Sum the steps up: done if any was done, else superseded if any was, else skipped."""
-    for state in ("done", "superseded"):
-        if any(record.state == state for record in taken):
-            return Ended(state)  # type: ignore[arg-type]
+    states = {record.state for record in taken}
+    if "done" in states:
+        return Ended("done")
+    if "superseded" in states:
+        return Ended("superseded", "newer_fact", "newer values stand in Sakari already")
     return Ended("skipped", "condition", "no step's `if` held")
 
 

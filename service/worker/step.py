@@ -53,7 +53,9 @@ async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepR
     if step.applies(attempt.scope, started) is not True:
         return StepRecord(state="skipped", at=started, reason="condition")
     if begun and not action.sets_values:
-        raise Uncertain("begun_before", f"an earlier attempt at `{step.do}` was cut short; nobody knows how far it came")
+        raise Uncertain(
+            "begun_before", f"an earlier attempt at `{step.do}` was cut short; nobody knows how far it came"
+        )
     args = fill_in(action, step, attempt.scope)
     await _note_before_calling(attempt, desk)
     target = action.target(args) if action.target else None

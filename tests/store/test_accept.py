@@ -38,7 +38,9 @@ async def test_a_redelivery_in_another_batch_adds_nothing(store: Store, make_pla
     assert first.events[0] != again.events[0]
 
 
-async def test_the_same_fact_by_another_subscription_is_told_from_a_redelivery(store: Store, make_plan: MakePlan) -> None:
+async def test_the_same_fact_by_another_subscription_is_told_from_a_redelivery(
+    store: Store, make_plan: MakePlan
+) -> None:
     acceptor = Acceptor(store)
     plan = make_plan("a")
     other = msgspec.structs.replace(plan, event=msgspec.structs.replace(plan.event, delivery_key="another"))
@@ -82,7 +84,9 @@ async def test_a_burst_of_lanes_costs_a_handful_of_tickets(store: Store, make_pl
     assert await store.redis.zcard("arq:queue") == store.options.most_tickets
 
 
-async def test_concurrent_deliveries_share_rounds_and_all_get_their_own_answer(store: Store, make_plan: MakePlan) -> None:
+async def test_concurrent_deliveries_share_rounds_and_all_get_their_own_answer(
+    store: Store, make_plan: MakePlan
+) -> None:
     acceptor = Acceptor(store)
     before = (await store.redis.info("commandstats")).get("cmdstat_waitaof", {"calls": 0})["calls"]
     receipts = await asyncio.gather(*(acceptor.accept([make_plan(f"f{n % 50}")], [], now=NOW) for n in range(100)))

@@ -106,11 +106,11 @@ async def test_new_work_does_not_bring_a_waiting_lane_forward(store: Store, make
 
 async def test_an_older_fact_does_not_overwrite_a_newer_one(store: Store, make_plan: MakePlan) -> None:
     newer = await _claimed(store, make_plan, "new", at=NOW + 10)
-    assert await lanes.begin(store, newer, RECORD, ["a", "b"], None) == {"a", "b"}
+    assert await lanes.begin(store, newer, RECORD, ["a", "b"], None) == frozenset({"a", "b"})
     await lanes.end_run(store, newer, Notes({"state": "done"}, RECORD, ("a", "b")))
 
     older = await _claimed(store, make_plan, "old", at=NOW)
-    assert await lanes.begin(store, older, RECORD, ["a", "c"], None) == {"c"}
+    assert await lanes.begin(store, older, RECORD, ["a", "c"], None) == frozenset({"c"})
     await lanes.end_run(store, older, Notes({"state": "done"}, RECORD, ("c",)))
     assert await store.redis.hgetall(keys.FENCE + RECORD) == {
         b"a": str(NOW + 10).encode(),
@@ -123,18 +123,18 @@ async def test_two_rules_of_one_event_may_write_the_same_attribute(store: Store,
     await Acceptor(store).accept([make_plan("a", rules=("r1", "r2"))], [], now=NOW)
     (lane,) = await lanes.claim(store, 1)
     for _ in range(2):
-        assert await lanes.begin(store, lane, RECORD, ["a"], None) == {"a"}
+        assert await lanes.begin(store, lane, RECORD, ["a"], None) == frozenset({"a"})
         await lanes.end_run(store, lane, Notes({"state": "done"}, RECORD, ("a",)))
 
 
 async def test_two_lanes_do_not_write_to_one_record_at_once(store: Store, make_plan: MakePlan) -> None:
     one = await _claimed(store, make_plan, "a", object_id="1")
     two = await _claimed(store, make_plan, "b", object_id="2")
-    assert await lanes.begin(store, one, RECORD, ["a"], None) == {"a"}
+    assert await lanes.begin(store, one, RECORD, ["a"], None) == frozenset({"a"})
     assert isinstance(await lanes.begin(store, two, RECORD, ["a"], None), Busy)
 
     await lanes.save(store, one, Notes({}, RECORD))  # a failed write lets go, and raises no fence
-    assert await lanes.begin(store, two, RECORD, ["a"], None) == {"a"}
+    assert await lanes.begin(store, two, RECORD, ["a"], None) == frozenset({"a"})
 
 
 async def test_a_dead_letter_goes_back_to_its_place_with_its_ledger(store: Store, make_plan: MakePlan) -> None:
