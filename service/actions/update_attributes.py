@@ -1,0 +1,61 @@
+"""`do: update_attributes`: write a contact's values through `POST …/attributes/{attributeType}`."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, structs
+
+from service.actions import contact as contacts
+from service.actions.action import Action, Result, Target
+from service.errors import Permanent
+from service.sakari.client import Sakari
+
+
+class Args(Struct, frozen=True, forbid_unknown_fields=True):
+    """Send a contact to Sakari's attributes endpoint, exactly as its API page documents it.
+
+    **Try it once on a test account before you rely on it.** The vendor's page for this endpoint is visibly
+    mis-generated: its title and its response belong to the auto top-up of an account, its request to a contact, and the
+    other operations on the same path administer attribute *definitions*. Since the server ignores what it does not
+    know, an answer of 200 does not prove that a contact changed. `upsert_contact` takes the same `contact` and writes
+    through `POST …/contacts`, whose documentation is consistent: use that one for contacts that have a mobile number,
+    unless a trial has shown that this one does what you need (or you write `deals` or `tickets`, which only this one
+    can).
+    """
+
+    type: Annotated[Literal["contacts", "deals", "tickets"], Meta(description="What kind of record is written.")]
+    contact: Annotated[contacts.SakariContact, Meta(description="Who is meant, and the values to set.")]
+
+
+async def run(args: Args, sakari: Sakari) -> Result:
+    """Raises Permanent("no_identity") before any call if nothing says which record is meant."""
+    if contacts.named_by(args.contact) is None:
+        fields = ", ".join(contacts.IDENTITIES)
+        raise Permanent("no_identity", f"the contact names no record: give one of {fields} with a value")
+    answer = await sakari.write_attributes(args.type, contacts.body(args.contact))
+    return Result({"accepted": True}, answer)
+
+
+def target(args: Args) -> Target:
+    return contacts.target(args.type, args.contact)
+
+
+def only(args: Args, attributes: frozenset[str]) -> Args:
+    return structs.replace(args, contact=contacts.only(args.contact, attributes))
+
+
+ACTION = Action(
+    name="update_attributes",
+    args=Args,
+    run=run,
+    sets_values=True,
+    target=target,
+    only=only,
+    example="""\
+do: update_attributes
+with:
+  type: contacts
+  contact:
+    hubspot: { id: "${contact.id}" }
+    attributes: { nurture_status: customer }
+""",
+)

@@ -1,0 +1,62 @@
+"""`do: upsert_contact`: create a contact, or merge into the one with the same mobile number."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, structs
+
+from service.actions import contact as contacts
+from service.actions.action import Action, Result, Target
+from service.errors import Permanent
+from service.sakari.client import Sakari
+
+_IDENTITIES = ("mobile",)
+
+
+class Args(Struct, frozen=True, forbid_unknown_fields=True):
+    """Create a contact in Sakari, or merge into the contact that has the same mobile number.
+
+    This is the documented way of writing a contact's values. The mobile number is the key, so it must be given.
+    Creating does not opt anybody in. What `core` and `remove` do to values that Sakari already has is not published:
+    try them on a test account first.
+    """
+
+    contact: Annotated[contacts.SakariContact, Meta(description="The contact; `mobile.number` is required.")]
+    merge_strategy: Annotated[
+        Literal["append", "core", "remove"],
+        Meta(description="How a contact that already has this mobile number is treated."),
+    ] = "append"
+
+
+async def run(args: Args, sakari: Sakari) -> Result:
+    """Raises Permanent("no_mobile") before any call if there is no mobile number."""
+    if contacts.named_by(args.contact, _IDENTITIES) is None:
+        raise Permanent("no_mobile", "the contact has no mobile number, which is what Sakari knows contacts by")
+    answer = await sakari.upsert_contact(contacts.body(args.contact), args.merge_strategy)
+    return Result({"accepted": True}, answer)
+
+
+def target(args: Args) -> Target:
+    return contacts.target("contacts", args.contact, _IDENTITIES)
+
+
+def only(args: Args, attributes: frozenset[str]) -> Args:
+    return structs.replace(args, contact=contacts.only(args.contact, attributes, _IDENTITIES))
+
+
+ACTION = Action(
+    name="upsert_contact",
+    args=Args,
+    run=run,
+    sets_values=True,
+    target=target,
+    only=only,
+    example="""\
+do: upsert_contact
+with:
+  contact:
+    mobile: { country: US, number: "${contact.phone | e164}" }
+    firstName: "${contact.firstname}"
+    hubspot: { id: "${contact.id}" }
+  merge_strategy: append
+""",
+)
