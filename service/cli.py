@@ -27,7 +27,8 @@ from service.dev.samples import configured_routes, find, send
 from service.engine import load, read_folder, render
 from service.errors import SettingsError
 from service.observe import logs
-from service.sandbox.__main__ import main as run_sandbox
+from service.sandbox.__main__ import arguments
+from service.sandbox.__main__ import run as run_sandbox
 from service.store import Options, Store, dead, journal, open_store
 from service.store.records import DeadLetter
 from service.worker import main as worker
@@ -97,7 +98,12 @@ async def work() -> None:
     await worker.work(settings.read(worker.WANTED))
 
 
-main.add_command(run_sandbox, "sandbox")
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@command
+async def sandbox(options: tuple[str, ...]) -> None:
+    """Run a strict stand-in for Sakari (--help for its options)."""
+    await run_sandbox(arguments(options))
 
 
 @main.command("send")

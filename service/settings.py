@@ -85,7 +85,7 @@ class Found(dict[type[Struct], Struct]):
         return cast("T", self[wanted])
 
 
-def read(wanted: Mapping[type[Struct], str], environ: Mapping[str, str] | None = None) -> Found:
+def read(wanted: Mapping[Any, str], environ: Mapping[str, str] | None = None) -> Found:
     """Read settings: types and their prefixes. Raises SettingsError that names every fault at once."""
     environ = os.environ if environ is None else environ
     found = Found()

@@ -3,7 +3,9 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from service.actions.action import Action
+from service.actions.action import Action, Result, Target
+
+__all__ = ["ACTIONS", "Action", "Result", "Target"]
 
 
 def _found() -> dict[str, Action]:

@@ -62,8 +62,8 @@ async def _stage(folder: Path, rules: Path, redis_url: str | None, port: int, co
     async with contextlib.AsyncExitStack() as stack:
         console.print("Starting Redis, a stand-in for Sakari, the ingress and a worker …", style="dim")
         (folder / "redis").mkdir()
-        redis_url = redis_url or await stack.enter_async_context(embedded_redis(folder / "redis"))
-        environ = _environment(folder, rules, redis_url, port if is_free(port) else free_port())
+        redis = redis_url or await stack.enter_async_context(embedded_redis(folder / "redis"))
+        environ = _environment(folder, rules, redis, port if is_free(port) else free_port())
         for name, command, url in (
             ("sandbox", _sandbox(environ), environ["SLUICE_SAKARI_URL"] + "/_sandbox/state"),
             ("worker", sluice("work"), ""),
@@ -101,7 +101,12 @@ def _environment(folder: Path, rules: Path, redis_url: str, port: int) -> dict[s
 
 def _sandbox(environ: dict[str, str]) -> tuple[str, ...]:
     port = environ["SLUICE_SAKARI_URL"].rpartition(":")[2]
-    return sluice("sandbox", "--port", port, "--demo")
+    return sluice(
+        "sandbox",
+        *("--port", port, "--account", environ["SLUICE_SAKARI_ACCOUNT_ID"]),
+        *("--client-id", environ["SLUICE_SAKARI_CLIENT_ID"]),
+        *("--client-secret", environ["SLUICE_SAKARI_CLIENT_SECRET"]),
+    )
 
 
 async def _answers(url: str, process: asyncio.subprocess.Process, log: Path) -> None:

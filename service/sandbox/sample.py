@@ -1,6 +1,6 @@
 """What the sandbox holds at the start: one drip campaign with three pages of executions.
 
-The first three contacts are those of the sample deliveries; the numbers are of the range reserved for fiction.
+The first contacts are those of the sample deliveries; the numbers are of the range reserved for fiction.
 """
 
 from typing import Any
@@ -16,6 +16,8 @@ def demo_state() -> dict[str, Campaign]:
         _execution(0, "completed", hubspot={"id": 267448860001}),
         _execution(1, "active", hubspot={"id": 541935480001}),
         _execution(2, "active", pipedrive={"id": 8}),
+        _execution(3, "completed", hubspot={"id": 310000000451}),
+        _execution(4, "active", pipedrive={"id": 21}),
     ]
     others = [
         _execution(n, "completed" if n % 3 else "active", hubspot={"id": 900_000_000_000 + n})
