@@ -52,18 +52,18 @@ def is_free(port: int) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def embedded_redis(folder: Path, *extra: str) -> AsyncIterator[str]:
-    """Run a Redis that keeps its data in `folder`; gives its URL."""
+async def embedded_redis(folder: Path, *extra: str, port: int = 0) -> AsyncIterator[str]:
+    """Run a Redis that keeps its data in `folder`, on a free port unless one is given; gives its URL."""
     binary = redis_binary()
-    for _ in range(3):  # somebody else may take the free port first
-        port = free_port()
-        arguments = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", "", *extra]
+    ports = [port] if port else [free_port() for _ in range(3)]  # somebody else may take a free port first
+    for number in ports:
+        arguments = ["--bind", "127.0.0.1", "--port", str(number), "--dir", str(folder), "--save", "", *extra]
         durable = ["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--loglevel", "warning"]
         async with running(binary, *arguments, *durable) as process:
-            if await _answers(process, port):
-                yield f"redis://127.0.0.1:{port}/0"
+            if await _answers(process, number):
+                yield f"redis://127.0.0.1:{number}/0"
                 return
-    raise NotStarted(f"{binary} did not come up on any of three ports")
+    raise NotStarted(f"{binary} did not come up on port {' or '.join(map(str, ports))}")
 
 
 async def _answers(process: asyncio.subprocess.Process, port: int) -> bool:

@@ -81,7 +81,7 @@ def _count(planned: Plan, event: str) -> None:
         PLANNED.labels(rule, "shadow").inc()
     for failure in planned.failures:
         PLANNED.labels(failure.rule, "failed").inc()
-        log.warning("rule failed", event=event, rule=failure.rule, reason=failure.reason, message=failure.message)
+        log.warning("rule failed", event_id=event, rule=failure.rule, reason=failure.reason, message=failure.message)
 
 
 def _tell(route: Route, found: Normalised, answer: Answer, started: float) -> None:

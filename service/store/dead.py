@@ -32,7 +32,7 @@ async def retry(store: Store, letter: DeadLetter, *, expires_at: int) -> bool:
     """
     if letter.kind != "run":
         raise ValueError(f"a dead letter of kind `{letter.kind}` holds no run that could be tried again")
-    run = waiting(letter.member, []).run
+    run = waiting(letter.lane, letter.member, letter.occurred_at, []).run
     pairs = ["state", "retrying", "reason", "", "message", "", "tries", 0, "expires_at", expires_at]
     args = ["", keys.DEAD_LETTER + letter.id, letter.id, run.lane, run.occurred_at, letter.member]
     revived = await store.run(

@@ -54,7 +54,7 @@ async def claim(store: Store, most: int) -> list[Lane]:
     taken = await store.run("claim", [*_HOLDING, keys.LEASE_NUMBER], args)
     until = asked + store.options.lease_ms / 1000
     return [
-        Lane(name=name.decode(), number=number.decode(), until=until, head=_head(head))
+        Lane(name=name.decode(), number=number.decode(), until=until, head=_head(name.decode(), head))
         for name, number, _, head in taken
     ]
 
@@ -141,9 +141,9 @@ async def _record(
     )
     if answer[0] == b"lost":
         raise LeaseLost(lane.name)
-    return _head(answer[1]) if len(answer) > 1 else None
+    return _head(lane.name, answer[1]) if len(answer) > 1 else None
 
 
-def _head(raw: list[Any]) -> Waiting:
-    member, _, ledger = raw
-    return waiting(member, ledger)
+def _head(lane: str, raw: list[Any]) -> Waiting:
+    member, occurred_at, ledger = raw
+    return waiting(lane, member, int(float(occurred_at)), ledger)

@@ -90,6 +90,8 @@ class Waiting(Struct, frozen=True):
     event_id: str
     run: Run
     record: RunRecord
+    unreadable: bool = False
+    """True if this version of Sluice cannot read the run; then only its key, lane and time are right."""
 
 
 class Lane(Struct, kw_only=True):
@@ -108,11 +110,23 @@ encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 """MessagePack for everything that Redis keeps."""
 
 
-def waiting(member: bytes, ledger: list[bytes]) -> Waiting:
+def waiting(lane: str, member: bytes, occurred_at: int, ledger: list[bytes]) -> Waiting:
     """Read a lane's member (`<ms>-<seq>-<n> <run key> <Run>`) and the flat ledger of its run."""
-    order, _, blob = member.split(b" ", 2)
+    order, key, blob = member.split(b" ", 2)
     ms, seq, _ = order.decode().split("-")
-    return Waiting(member, f"{int(ms)}-{int(seq)}", _run.decode(blob), run_record(ledger))
+    event_id, record = f"{int(ms)}-{int(seq)}", run_record(ledger)
+    try:
+        return Waiting(member, event_id, _run.decode(blob), record)
+    except msgspec.DecodeError:
+        return Waiting(member, event_id, _stand_in(lane, key.decode(), occurred_at), record, unreadable=True)
+
+
+def _stand_in(lane: str, key: str, occurred_at: int) -> Run:
+    """Make what can be known of a run that cannot be read, so that it can be buried like any other."""
+    rule = key.rpartition("/")[2]
+    return Run(
+        key=key, rule=rule, ruleset="", lane=lane, occurred_at=occurred_at, planned_at=0, expires_at=0, values={}
+    )
 
 
 def run_record(ledger: list[bytes]) -> RunRecord:

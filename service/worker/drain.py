@@ -43,6 +43,8 @@ async def drain_lane(lane: Lane, desk: Desk) -> None:
     except (RedisError, OSError, TimeoutError) as error:
         # The lease runs out by itself, and whoever takes the lane next goes on from what the ledger says.
         log.warning("lane abandoned", lane=lane.name, error=type(error).__name__)
+    except Exception:
+        log.exception("lane abandoned", lane=lane.name, hint="a fault of Sluice itself; the other lanes go on")
 
 
 async def drain(desk: Desk) -> None:
@@ -61,7 +63,6 @@ async def drain(desk: Desk) -> None:
             done, _ = await asyncio.wait(held, timeout=_LOOK_AGAIN_S, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 del held[task]
-                task.result()  # a fault of ours must be seen
     finally:
         keeper.cancel()
         for task in held:
@@ -98,4 +99,4 @@ def _tell(event_id: str, run_key: str, verdict: Ended | Postponed) -> None:
     state = verdict.state if isinstance(verdict, Ended) else "postponed"
     rule = run_key.rpartition("/")[2]
     RUNS.labels(rule, state).inc()
-    log.info("run", event=event_id, rule=rule, state=state, reason=verdict.reason, message=verdict.message)
+    log.info("run", event_id=event_id, rule=rule, state=state, reason=verdict.reason, message=verdict.message)

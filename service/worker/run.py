@@ -54,6 +54,8 @@ async def execute(lane: Lane, notes: Notes, desk: Desk) -> Ended | Postponed:
 
 async def _take_steps(lane: Lane, notes: Notes, desk: Desk) -> list[StepRecord]:
     run, record = lane.head.run, lane.head.record
+    if lane.head.unreadable:
+        raise Permanent("unreadable_run", "this version of Sluice cannot read the run; was it written by a newer one?")
     if desk.now() > (record.expires_at or run.expires_at):
         raise Permanent("expired", "it could not be done in time; doing it now would be a late surprise")
     rule = await desk.rules.find(run.ruleset, run.rule)
