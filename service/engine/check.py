@@ -200,7 +200,9 @@ def _check_step_name(node: Node | None, words: Words, report: Report) -> str:
     if not _STEP_NAME.fullmatch(name):
         report.add("R211", node.at, f"`{name}` cannot be the name of a step", "letters, digits and `_`, no digit first")
     elif name in (*FACTS, *SOURCES, *OBJECTS, *words.objects):
-        report.add("R211", node.at, f"`{name}` is a word of events", "a name of your own: what the step finds")
+        report.add(
+            "R211", node.at, f"`{name}` is a word of events", "choose a name of your own, after what the step finds"
+        )
     elif name in words.steps:
-        report.add("R212", node.at, f"an earlier step is named `{name}` already", "another name")
+        report.add("R212", node.at, f"an earlier step is named `{name}` already", "choose another name")
     return name

@@ -25,7 +25,9 @@ def fields(
 ) -> dict[str, Node] | None:
     """The fields of a mapping, those that are known; None if it is no mapping. `what`: its name in messages."""
     if not isinstance(node.value, dict):
-        report.add("R201", node.at, f"{what} is {kind(node)}, not a mapping", f"its keys: {', '.join(required)}")
+        report.add(
+            "R201", node.at, f"{what} is {kind(node)}, not a mapping", f"its keys: {', '.join([*required, *optional])}"
+        )
         return None
     known = [*required, *optional]
     for name, child in node.value.items():

@@ -11,6 +11,12 @@ from service.engine.rule_set import RuleSet, rule_set
 from service.engine.yaml_nodes import MAX_BYTES, Position, decode, read_yaml
 
 
+_GAPS = ("R107", "R108", "R110")
+"""Problems that leave something of the file unread ..."""
+_ABSENCES = ("R203", "R502")
+"""... so that nobody can say what is not there."""
+
+
 class Loaded(Struct, frozen=True):
     """What came of loading."""
 
@@ -55,7 +61,10 @@ def _read(name: str, raw: bytes, actions: Actions) -> _File:
     text = decode(raw) or raw[:MAX_BYTES].decode(errors="replace")
     report = Report(name, text)
     root = read_yaml(raw, report)
+    gaps = any(problem.code in _GAPS for problem in report.problems)
     checked = Checked() if root is None else check_file(root, actions, report)
+    if gaps:
+        report.problems = [problem for problem in report.problems if problem.code not in _ABSENCES]
     return _File(report, text, checked)
 
 

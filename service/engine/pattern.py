@@ -1,7 +1,7 @@
 """Regular expressions of rules, refused at load when a value of a CRM could make them run for ages.
 
 Python's engine backtracks: `(a+)+$` takes longer than the universe on forty letters. It has no time limit, so the guard
-is on the pattern: whatever is repeated freely has one fixed length and no alternatives, and there is little of it.
+is on the pattern: what is repeated often has one fixed length and no alternatives, and few things are.
 """
 
 import re
@@ -40,14 +40,19 @@ def compile_pattern(text: str) -> re.Pattern[str]:
             pattern = re.compile(text)
     except (re.error, OverflowError, RecursionError, Warning) as fault:
         raise InvalidPatternError(str(fault)) from None
-    free = [(low, body) for low, high, body in _repeats(tree) if high > _FREE and high != low]
-    for _, body in free:
-        low, high = body.getwidth()
-        if low != high or any(op is _constants.BRANCH for op, _ in _parts(body)):
-            raise RiskyPatternError("what is repeated without a limit has alternatives or repeats of its own")
-    if len(free) > _FREE_REPEATS:
-        raise RiskyPatternError(f"it has {len(free)} repeats without a limit")
+    many = [(low, high, body) for low, high, body in _repeats(tree) if high > _FREE]
+    if any(_is_ambiguous(body) for _, _, body in many):
+        raise RiskyPatternError("what is repeated without a limit has alternatives or repeats of its own")
+    free = sum(low != high for low, high, _ in many)
+    if free > _FREE_REPEATS:
+        raise RiskyPatternError(f"it has {free} repeats without a limit")
     return pattern
+
+
+def _is_ambiguous(body: Any) -> bool:
+    """Whether one text could be an instance of this part in more than one way."""
+    branches = any(operation is _constants.BRANCH for operation, _ in _parts(body))
+    return branches or any(low != high for low, high, _ in _repeats(body))
 
 
 def _repeats(tree: Any) -> Iterator[tuple[int, int, Any]]:

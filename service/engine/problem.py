@@ -63,6 +63,9 @@ _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _SHOWN = 400
 """Characters of a source line that are kept."""
 
+_WIDTH = 80
+"""Characters shown on either side of the caret."""
+
 
 class Problem(Struct, frozen=True, kw_only=True):
     """One mistake in one rule file. An error keeps the file's rules from being used, a warning does not."""
@@ -123,9 +126,11 @@ def render(problem: Problem) -> str:
     shown = [f"{where}: {problem.severity} {problem.code}: {problem.message}"]
     before = problem.column - 1
     if problem.source_line.strip() and before <= len(problem.source_line):
-        number = f"{problem.line:>5} | "
-        pad = "".join("\t" if c == "\t" else " " for c in problem.source_line[:before])
-        shown += [f"{number}{problem.source_line}".rstrip(), " " * (len(number) - 2) + "| " + pad + "^"]
+        cut = max(0, before - _WIDTH)
+        number = f"{problem.line:>5} | {'…' if cut else ''}"
+        pad = "".join("\t" if c == "\t" else " " for c in problem.source_line[cut:before])
+        line = f"{number}{problem.source_line[cut : before + _WIDTH]}".rstrip()
+        shown += [line, f"{'':5} | {' ' if cut else ''}{pad}^"]
     if problem.hint:
         shown.append(f"  = {problem.hint}")
     return "\n".join(shown)

@@ -88,7 +88,8 @@ def _expression(text: str, start: int) -> tuple[Expression, int]:
     path, position = (match[0].strip(), match.end()) if match else ("", start + 2)
     if not is_path(path):
         hint = "a path like `contact.email`, or a fact of the event like `occurred_at`"
-        raise TemplateError("R401", start, f"`{path}` is not a path", hint)
+        message = f"`{path}` is not a path" if path else "this template names no path"
+        raise TemplateError("R401", start, message, hint)
     calls = []
     while text.startswith("|", position):
         call, position = _call(text, position + 1)

@@ -21,8 +21,11 @@ MAX_NODES: Final = 400_000
 Position = tuple[int, int]
 
 
-class Node(Struct, frozen=True):
-    """One value of a file. Lines and columns are 1-based."""
+class Node(Struct, frozen=True, gc=False):
+    """One value of a file. Lines and columns are 1-based.
+
+    A tree of them has no cycles, so the garbage collector need not walk the hundreds of thousands of a large rule set.
+    """
 
     value: "Scalar | tuple[Node, ...] | dict[str, Node]"
     at: Position
