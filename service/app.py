@@ -114,10 +114,11 @@ async def _drain_spill(desk: Desk, routes: dict[str, Route]) -> None:
 
     async def bring_in(spilled: Spilled) -> None:
         delivery = Delivery(
-            method="POST", target=spilled.target, headers={}, body=spilled.body, received_at=spilled.received_at
+            method="POST", target=spilled.path, headers={}, body=spilled.body, received_at=spilled.received_at
         )
         # It was verified before it was written; its headers, which proved that, were not kept.
-        await store(routes[spilled.path].normalise(Verified(delivery, "basic")), desk)
+        route = routes[spilled.path]
+        await store(route.source, route.normalise(Verified(delivery, "basic")), desk)
 
     while True:
         drained = await desk.spill.drain(bring_in)

@@ -62,11 +62,13 @@ class Event(Struct, frozen=True, array_like=True, kw_only=True):
 class Misfit(Struct, frozen=True):
     """A verified delivery, or one event of one, that could not be understood. It is kept as a dead letter."""
 
-    source: str
     message: str
     """What is wrong and where, e.g. `[3].objectId: expected int`; never the value itself."""
     body: bytes
-    """The bytes that made no sense."""
+    """The whole body; or the JSON of the one event where the others of its batch are fine."""
+
+    def __repr__(self) -> str:
+        return f"Misfit(message={self.message!r}, size={len(self.body)})"  # the body may hold personal data
 
 
 class Run(Struct, frozen=True, array_like=True, kw_only=True):

@@ -43,7 +43,7 @@ async def receive(route: Route, delivery: Delivery, desk: Desk) -> Answer:
     verified = route.verify(delivery)
     found = route.normalise(verified)
     try:
-        receipt = await store(found, desk)
+        receipt = await store(route.source, found, desk)
         answer = Answer(receipt.accepted, receipt.duplicates)
     except StoreUnavailable as error:
         if not route.spills or desk.spill is None:
@@ -56,17 +56,17 @@ async def receive(route: Route, delivery: Delivery, desk: Desk) -> Answer:
     return answer
 
 
-async def store(found: Normalised, desk: Desk) -> Receipt:
+async def store(source: str, found: Normalised, desk: Desk) -> Receipt:
     """Plan the events of a delivery and store it whole. Raises StoreUnavailable."""
     now = desk.now()
     rule_set = await desk.rules.current()
     plans = [plan(rule_set, event, now) for event in found.events]
-    receipt = await desk.acceptor.accept(plans, found.misfits, now=now)
+    receipt = await desk.acceptor.accept(source, plans, found.misfits, now=now)
     for planned, event in zip(plans, receipt.events, strict=True):
         _count(planned, event)
     for misfit in found.misfits:
-        EVENTS.labels(misfit.source, "misfit").inc()
-        log.warning("misfit", source=misfit.source, message=misfit.message, hint="it is kept as a dead letter")
+        EVENTS.labels(source, "misfit").inc()
+        log.warning("misfit", source=source, message=misfit.message, hint="it is kept as a dead letter")
     return receipt
 
 

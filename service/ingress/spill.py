@@ -21,10 +21,9 @@ log = structlog.get_logger("sluice.ingress")
 
 
 class Spilled(Struct, frozen=True, array_like=True):
-    """A verified delivery. Its headers are left out: they hold the password, and have done their work."""
+    """A verified delivery. Its headers and query are left out: they may hold a secret, and have done their work."""
 
     path: str
-    target: str
     body: bytes
     received_at: int
 
@@ -48,7 +47,7 @@ class Spill:
 
     async def put(self, route: Route, delivery: Delivery) -> None:
         """Write a delivery to disk. Raises StoreUnavailable if the folder is full or cannot be written."""
-        spilled = Spilled(route.path, delivery.target, delivery.body, delivery.received_at)
+        spilled = Spilled(route.path, delivery.body, delivery.received_at)
         name = f"{delivery.received_at:013d}-{os.getpid()}-{next(self._number):06d}"
         try:
             await asyncio.to_thread(self._write, name, msgspec.msgpack.encode(spilled))

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from service.model import Event
+from service.model import Event, Misfit
 
 Scheme = Literal["v3", "v2", "v1", "secret", "basic"]
 """How a sender proved itself: HubSpot's three signatures, a static secret, or HTTP Basic."""
@@ -38,21 +38,6 @@ class Verified(Struct, frozen=True):
 
     delivery: Delivery
     scheme: Scheme
-
-
-class Misfit(Struct, frozen=True):
-    """A verified body, or one event in it, that is not of the documented shape: kept as a dead letter."""
-
-    message: str
-    """What is wrong and where, e.g. `[3].objectId: missing`; carries no value of the body."""
-    body: bytes
-    """The whole body; or the JSON of the one event where the others of its batch are fine."""
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [("message", self.message), ("size", len(self.body))]
-
-    def __repr__(self) -> str:
-        return f"Misfit(message={self.message!r}, size={len(self.body)})"
 
 
 class Normalised(Struct, frozen=True):

@@ -13,11 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from service.errors import Malformed, Unverified
-from service.model import Event
+from service.model import Event, Misfit
 from service.sources import hubspot_signature as signature
 from service.sources import hubspot_words as words
 from service.sources import hubspot_workflow as workflow
-from service.sources.delivery import Delivery, Misfit, Normalised, Route, Verified, wire
+from service.sources.delivery import Delivery, Normalised, Route, Verified, wire
 from service.sources.keys import digest
 from service.sources.payload import count, decode, identifier, instant
 from service.sources.secret import masked, matches_any

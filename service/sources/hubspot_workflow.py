@@ -8,8 +8,8 @@ Both hand over an object with its properties; neither says what has changed or w
 from typing import Any
 
 from service.errors import Malformed
-from service.model import Event
-from service.sources.delivery import Misfit, Normalised, Verified
+from service.model import Event, Misfit
+from service.sources.delivery import Normalised, Verified
 from service.sources.hubspot_words import object_word
 from service.sources.keys import digest
 from service.sources.payload import as_object, decode, identifier, leaves

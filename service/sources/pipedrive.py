@@ -16,9 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from service.errors import Malformed, Unverified
-from service.model import Event
+from service.model import Event, Misfit
 from service.sources import pipedrive_v1, pipedrive_v2
-from service.sources.delivery import Delivery, Misfit, Normalised, Route, Verified, wire
+from service.sources.delivery import Delivery, Normalised, Route, Verified, wire
 from service.sources.payload import as_object, decode
 from service.sources.secret import masked, matches_any
 

@@ -51,7 +51,7 @@ class Acceptor:
         self._waiting: list[_Waiting] = []
         self._flusher: asyncio.Task[None] | None = None
 
-    async def accept(self, plans: Sequence[Plan], misfits: Sequence[Misfit], *, now: int) -> Receipt:
+    async def accept(self, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], *, now: int) -> Receipt:
         """Store the events, their runs and their misfits, all or nothing.
 
         Raises StoreUnavailable if Redis did not confirm in time. It may then have stored the delivery all the same: the
@@ -59,7 +59,9 @@ class Acceptor:
         """
         if not plans and not misfits:
             return Receipt(())
-        waiting = _Waiting(_arguments(self._store, plans, misfits, now), asyncio.get_running_loop().create_future())
+        waiting = _Waiting(
+            _arguments(self._store, source, plans, misfits, now), asyncio.get_running_loop().create_future()
+        )
         self._waiting.append(waiting)
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush())
@@ -114,7 +116,7 @@ def _meaning(event: bytes) -> str:
     return {b"": "redelivered", b"=": "overlapping"}.get(event) or event.decode()
 
 
-def _arguments(store: Store, plans: Sequence[Plan], misfits: Sequence[Misfit], now: int) -> list[Any]:
+def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], now: int) -> list[Any]:
     """Lay a delivery out as accept.lua wants it."""
     options = store.options
     args: list[Any] = ["", options.claim_ms, options.journal_length, keys.LANE, keys.CLAIM, keys.DEAD_LETTER]
@@ -130,7 +132,7 @@ def _arguments(store: Store, plans: Sequence[Plan], misfits: Sequence[Misfit], n
         letters = [_rule_letter(plan, n, now) for n in range(len(plan.failures))]
         args += (len(letters), *(part for letter in letters for part in (letter.id, encode(letter))))
     for misfit in misfits:
-        letter = _delivery_letter(misfit, now)
+        letter = _delivery_letter(source, misfit, now)
         args += ("", "", "", 0, 1, letter.id, encode(letter))
     return args
 
@@ -151,13 +153,13 @@ def _rule_letter(plan: Plan, n: int, now: int) -> DeadLetter:
     )
 
 
-def _delivery_letter(misfit: Misfit, now: int) -> DeadLetter:
+def _delivery_letter(source: str, misfit: Misfit, now: int) -> DeadLetter:
     return DeadLetter(
-        id=_letter_id("delivery", misfit.source, misfit.body),
+        id=_letter_id("delivery", source, misfit.body),
         kind="delivery",
         reason="malformed",
         message=misfit.message,
-        source=misfit.source,
+        source=source,
         at=now,
         body=misfit.body,
     )

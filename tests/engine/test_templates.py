@@ -55,7 +55,7 @@ def filled(text: str, values: dict[str, Any] | None = None) -> Any:
         ("${contact.none | default(x)}", "x"),
         ("${contact.none | default(5)}", 5),
         ("${contact.none | default('5')}", "5"),
-        ("${contact.none | default( \"}|\" )}", "}|"),
+        ('${contact.none | default( "}|" )}', "}|"),
         ("${contact.none | default(null)}", None),
         ("${contact.none | default()}", None),
         ("${contact.none | default(true)}", True),

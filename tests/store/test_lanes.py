@@ -14,7 +14,7 @@ RECORD = "contacts/hubspot:7"
 
 
 async def _claimed(store: Store, make_plan: MakePlan, fact: str, object_id: str = "7", at: int = NOW) -> Lane:
-    await Acceptor(store).accept([make_plan(fact, object_id=object_id, at=at)], [], now=NOW)
+    await Acceptor(store).accept("hubspot", [make_plan(fact, object_id=object_id, at=at)], [], now=NOW)
     (lane,) = await lanes.claim(store, 1)
     return lane
 
@@ -40,7 +40,7 @@ def _letter(lane: Lane) -> DeadLetter:
 
 async def test_a_claimed_lane_is_nobody_elses_and_new_runs_wait_in_it(store: Store, make_plan: MakePlan) -> None:
     lane = await _claimed(store, make_plan, "a")
-    await Acceptor(store).accept([make_plan("b")], [], now=NOW)
+    await Acceptor(store).accept("hubspot", [make_plan("b")], [], now=NOW)
 
     assert await lanes.claim(store, 10) == []
     assert await lanes.end_run(store, lane, Notes({"state": "done"}))
@@ -99,7 +99,7 @@ async def test_a_lane_that_waits_is_due_later_and_keeps_its_ledger(store: Store,
 async def test_new_work_does_not_bring_a_waiting_lane_forward(store: Store, make_plan: MakePlan) -> None:
     lane = await _claimed(store, make_plan, "a")
     await lanes.let_go(store, lane, Notes({"tries": 1}), due=9_000_000_000_000)
-    await Acceptor(store).accept([make_plan("b")], [], now=NOW)
+    await Acceptor(store).accept("hubspot", [make_plan("b")], [], now=NOW)
 
     assert await lanes.claim(store, 10) == []
 
@@ -120,7 +120,7 @@ async def test_an_older_fact_does_not_overwrite_a_newer_one(store: Store, make_p
 
 
 async def test_two_rules_of_one_event_may_write_the_same_attribute(store: Store, make_plan: MakePlan) -> None:
-    await Acceptor(store).accept([make_plan("a", rules=("r1", "r2"))], [], now=NOW)
+    await Acceptor(store).accept("hubspot", [make_plan("a", rules=("r1", "r2"))], [], now=NOW)
     (lane,) = await lanes.claim(store, 1)
     for _ in range(2):
         assert await lanes.begin(store, lane, RECORD, ["a"], None) == frozenset({"a"})
@@ -172,7 +172,7 @@ async def test_only_runs_can_be_retried(store: Store) -> None:
 
 
 async def test_a_sweep_rings_for_lanes_whose_tickets_are_stuck(store: Store, make_plan: MakePlan) -> None:
-    await Acceptor(store).accept([make_plan("a")], [], now=NOW)
+    await Acceptor(store).accept("hubspot", [make_plan("a")], [], now=NOW)
     for n in range(store.options.most_tickets):
         await store.redis.set(f"arq:job:drain:{n}", b"held by a worker that is dead")
     assert (await lanes.sweep(store)).rung == 0

@@ -162,7 +162,9 @@ async def ingress(environ: dict[str, str], folder: Path) -> AsyncIterator[asynci
 
 
 @contextlib.asynccontextmanager
-async def worker(environ: dict[str, str], folder: Path, name: str = "worker") -> AsyncIterator[asyncio.subprocess.Process]:
+async def worker(
+    environ: dict[str, str], folder: Path, name: str = "worker"
+) -> AsyncIterator[asyncio.subprocess.Process]:
     async with running(*sluice("work"), environ=environ, log=folder / f"{name}.log") as process:
         yield process
 

@@ -1,6 +1,5 @@
 """What the outside may send, and what it gets: every row of the table, over real HTTP."""
 
-import asyncio
 import base64
 import contextlib
 import time
@@ -23,6 +22,7 @@ from tests.system.conftest import (
     pipedrive,
     until,
 )
+
 
 def _basic(user: str, password: str) -> dict[str, str]:
     return {"authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
@@ -69,7 +69,9 @@ async def test_both_secrets_of_a_rotation_are_valid(installation: Installation) 
 
 async def test_a_body_over_the_limit_is_413_announced_or_not(installation: Installation) -> None:
     body = b" " * 100_001
-    proof = installation.routes["/webhooks/hubspot"].sign("POST", "/webhooks/hubspot", body, time.time_ns() // 1_000_000)
+    proof = installation.routes["/webhooks/hubspot"].sign(
+        "POST", "/webhooks/hubspot", body, time.time_ns() // 1_000_000
+    )
     assert (await installation.deliver("/webhooks/hubspot", body, headers=proof)).status_code == 413
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -228,7 +230,9 @@ async def test_without_a_spill_folder_pipedrive_gets_503_too(tmp_path: Path) -> 
 async def test_an_ingress_without_a_good_rule_is_not_ready_and_keeps_nothing_back(tmp_path: Path) -> None:
     rules = tmp_path / "rules"
     rules.mkdir()
-    (rules / "bad.yaml").write_text("version: 1\nrules: [{id: x, event: contact.updated, then: [{do: nothing_known}]}]\n")
+    (rules / "bad.yaml").write_text(
+        "version: 1\nrules: [{id: x, event: contact.updated, then: [{do: nothing_known}]}]\n"
+    )
     environ = environment(f"redis://127.0.0.1:{free_port()}/0", tmp_path, SLUICE_RULES=str(rules))
     async with ingress(environ, tmp_path), opened(environ) as installation:
         ready = await installation.get("/readyz")

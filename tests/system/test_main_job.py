@@ -49,7 +49,9 @@ async def test_two_apps_and_a_generic_subscription_make_one_effect(installation:
 
 async def test_colliding_event_ids_of_two_facts_lose_neither(installation: Installation) -> None:
     one, two = a_new_id(), a_new_id()
-    counts = await installation.hubspot(hubspot(one, "counter", "1", eventId=4), hubspot(two, "counter", "1", eventId=4))
+    counts = await installation.hubspot(
+        hubspot(one, "counter", "1", eventId=4), hubspot(two, "counter", "1", eventId=4)
+    )
     assert counts["accepted"] == 2
 
 
@@ -125,7 +127,9 @@ async def _done(installation: Installation, event_id: str) -> bool | None:
     ],
     ids=lambda fault: "-".join(f"{k}_{v}"[:20] for k, v in fault.items()),
 )
-async def test_a_passing_fault_is_retried_and_the_run_ends_done(installation: Installation, fault: dict[str, object]) -> None:
+async def test_a_passing_fault_is_retried_and_the_run_ends_done(
+    installation: Installation, fault: dict[str, object]
+) -> None:
     who = a_new_id()
     await installation.misbehave({"method": "POST", "path": "/attributes/", "times": 2, **fault})
     await installation.hubspot(hubspot(who, "counter", "1"))
