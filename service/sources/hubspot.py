@@ -224,7 +224,7 @@ def _values(raw: dict[str, Any], word: str, verb: str, object_id: str, taken: se
     """The object's paths, and `hubspot.<key>` for every key that is not `taken`, whether we know it or not."""
     values: dict[str, Any] = {}
     if object_id:
-        values[f"{word}.id"] = object_id
+        values[f"{word or 'object'}.id"] = object_id
     if "propertyName" in taken:
         if "propertyValue" in raw:
             values[f"{word}.{raw['propertyName']}"] = raw["propertyValue"]

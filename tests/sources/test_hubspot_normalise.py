@@ -132,6 +132,10 @@ def test_unknown_keys_are_kept() -> None:
     assert event.values["hubspot.eventType"] == "contact.old"
 
 
+def test_type_without_an_object_still_has_its_id() -> None:
+    assert the_event(EVENTS, [hubspot("wordless")]).values["object.id"] == "451"
+
+
 def test_unknown_type_needs_no_object() -> None:
     event = the_event(EVENTS, [hubspot("event.completed", objectId={"odd": 1})])
     assert event.object_id == ""
