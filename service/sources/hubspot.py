@@ -117,7 +117,7 @@ def sign_workflow(method: str, target: str, body: bytes, now_ms: int, *, config:
 
 
 def normalise(verified: Verified) -> Normalised:
-    """One event for each element of the array; a bare object (relays such as n8n unwrap it) counts as an array of one."""
+    """One event for each element of the array; a bare object (a relay such as n8n unwraps it) counts as one element."""
     body = verified.delivery.body
     try:
         batch = decode(body)
@@ -141,7 +141,8 @@ def normalise(verified: Verified) -> Normalised:
 
 
 def _event(raw: dict[str, Any]) -> Event:
-    type_key = "subscriptionType" if "subscriptionType" in raw else "eventType"  # the latter in HubSpot's own example
+    # HubSpot's own example has `eventType`, every delivery seen so far `subscriptionType`.
+    type_key = "eventType" if "eventType" in raw and "subscriptionType" not in raw else "subscriptionType"
     spelled = identifier(raw.get(type_key), type_key)
     word, verb = words.subject(spelled, raw.get("objectTypeId", raw.get("fromObjectTypeId")))
     account = identifier(raw.get("portalId"), "portalId")
@@ -191,11 +192,14 @@ def _fact_key(raw: dict[str, Any], account: str, event_type: str, object_id: str
 
 
 def _object_id(raw: dict[str, Any], verb: str) -> tuple[str, str]:
-    """The key that names the object, and its id; empty only for a type that we do not know."""
-    keys = _ID_KEYS.get(verb, ("objectId", "contactId"))
-    key = next((key for key in keys if raw.get(key)), keys[0])
+    """The key that names the object, and its id; both empty only for a type that we do not know."""
+    for key in _ID_KEYS.get(verb, ("objectId", "contactId")):
+        if raw.get(key):
+            break
+    else:
+        key = "fromObjectId" if verb == "associated" else "objectId"
     try:
-        return key, identifier(raw.get(key) or None, key)
+        return key, identifier(raw.get(key), key)
     except Malformed:
         if verb:
             raise
@@ -204,10 +208,10 @@ def _object_id(raw: dict[str, Any], verb: str) -> tuple[str, str]:
 
 _ID_KEYS = {
     # The survivor of a merge: a new record if one was made, else the primary one.
-    "merged": ("newObjectId", "primaryObjectId", "objectId", "contactId"),
+    "merged": ("newObjectId", "primaryObjectId", "objectId"),
     "associated": ("fromObjectId",),  # these events have no objectId
 }
-"""Verb -> where the id stands; elsewhere `objectId`, which n8n renames to `contactId`."""
+"""Verb -> where the id may stand, first choice first; elsewhere in `objectId`, which n8n renames to `contactId`."""
 
 
 def _property(raw: dict[str, Any]) -> str | None:
@@ -220,7 +224,7 @@ def _values(raw: dict[str, Any], word: str, verb: str, object_id: str, taken: se
     """The object's paths, and `hubspot.<key>` for every key that is not `taken`, whether we know it or not."""
     values: dict[str, Any] = {}
     if object_id:
-        values[f"{word}.id"] = object_id
+        values[f"{word or 'object'}.id"] = object_id
     if "propertyName" in taken:
         if "propertyValue" in raw:
             values[f"{word}.{raw['propertyName']}"] = raw["propertyValue"]

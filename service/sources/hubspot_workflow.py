@@ -105,7 +105,7 @@ def _word(object_type: Any) -> str:
 
 
 def _first(raw: dict[str, Any], properties: dict[str, Any], keys: tuple[str, ...]) -> tuple[str, str]:
-    """The first of `keys` with a value, at the top or (then without its key) among the properties; else two empty texts."""
+    """The first of `keys` with a value, at the top or (then without its key) among the properties; else empty texts."""
     for fields in (raw, properties):
         for key in keys:
             value = fields.get(key)
