@@ -20,14 +20,14 @@ class Who(Struct, frozen=True, forbid_unknown_fields=True):
     Identities that are null or empty are passed over.
     """
 
-    sakari: Annotated[Id | None | UnsetType, Meta(description="The contact's id in Sakari.")] = UNSET
-    hubspot: Annotated[Id | None | UnsetType, Meta(description="The contact's id in HubSpot.")] = UNSET
-    pipedrive: Annotated[Id | None | UnsetType, Meta(description="The person's id in Pipedrive.")] = UNSET
-    mobile: Annotated[str | None | UnsetType, Meta(description="Mobile number with its country code.")] = UNSET
-    email: Annotated[str | None | UnsetType, Meta(description="E-mail address; upper and lower case are one.")] = UNSET
+    sakari: Annotated[Id | None, Meta(description="The contact's id in Sakari.")] = None
+    hubspot: Annotated[Id | None, Meta(description="The contact's id in HubSpot.")] = None
+    pipedrive: Annotated[Id | None, Meta(description="The person's id in Pipedrive.")] = None
+    mobile: Annotated[str | None, Meta(description="Mobile number with its country code.")] = None
+    email: Annotated[str | None, Meta(description="E-mail address; upper and lower case are one.")] = None
 
     def __post_init__(self) -> None:
-        if all(value is UNSET for value in (self.sakari, self.hubspot, self.pipedrive, self.mobile, self.email)):
+        if all(value is None for value in (self.sakari, self.hubspot, self.pipedrive, self.mobile, self.email)):
             raise ValueError("give at least one of sakari, hubspot, pipedrive, mobile, email")
 
 
@@ -69,7 +69,7 @@ async def run(args: Args, sakari: Sakari) -> Result:
 
 def _wanted(who: Who) -> set[tuple[str, str]]:
     crm = {"sakari": who.sakari, "hubspot": who.hubspot, "pipedrive": who.pipedrive}
-    given = {(kind, str(value).strip()) for kind, value in crm.items() if value not in (None, UNSET)}
+    given = {(kind, str(value).strip()) for kind, value in crm.items() if value is not None}
     given |= {("mobile", digits(who.mobile or "")), ("email", (who.email or "").strip().lower())}
     return {(kind, value) for kind, value in given if value}
 

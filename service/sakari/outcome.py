@@ -56,10 +56,10 @@ def envelope(answer: Answer, *, repeatable: bool, now: float) -> dict[str, Any]:
     done = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
     if not done:
         raise _refused(answer, code_of(content), repeatable=repeatable, now=now)
-    if not isinstance(content, dict) or not ("success" in content or "data" in content):
+    if not isinstance(content, dict) or content.keys().isdisjoint({"success", "data", "error"}):
         message = f"Sakari answered HTTP {answer.status} with something that is not its JSON envelope"
         raise (Retryable if repeatable else Uncertain)("unreadable_answer", message)
-    if content.get("success", True) is not True:
+    if content.get("success", not content.get("error")) is not True:
         raise _permanent(answer.status, code_of(content), fallback="refused")
     return content
 

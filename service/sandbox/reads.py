@@ -3,6 +3,8 @@
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from service.sandbox.envelope import Refused, done
 from service.sandbox.state import Campaign, Sandbox
@@ -15,7 +17,7 @@ _MADE = {"at": "2026-01-05T09:00:00Z", "by": {"id": "65f0", "name": "Sandbox", "
 
 @get("/v1/accounts/{account:str}/dripcampaigns/{campaign:str}/executions")
 async def fetch_executions(
-    request: Request[Any, Any, Any], sandbox: Sandbox, account: str, campaign: str
+    request: Request[Any, Any, Any], sandbox: NamedDependency[Sandbox], account: FromPath[str], campaign: FromPath[str]
 ) -> Response[bytes]:
     """Takes `versionId` and `offset`, as documented, and refuses every other parameter."""
     admit(request, sandbox, account)
@@ -46,14 +48,19 @@ def page(campaign: Campaign, offset: int) -> Response[bytes]:
 
 
 @get("/v1/accounts/{account:str}/attributes")
-async def fetch_attributes(request: Request[Any, Any, Any], sandbox: Sandbox, account: str) -> Response[bytes]:
+async def fetch_attributes(
+    request: Request[Any, Any, Any], sandbox: NamedDependency[Sandbox], account: FromPath[str]
+) -> Response[bytes]:
     admit(request, sandbox, account)
     return _definitions(sandbox, ATTRIBUTE_TYPES)
 
 
 @get("/v1/accounts/{account:str}/attributes/{attribute_type:str}")
 async def fetch_attributes_of_type(
-    request: Request[Any, Any, Any], sandbox: Sandbox, account: str, attribute_type: str
+    request: Request[Any, Any, Any],
+    sandbox: NamedDependency[Sandbox],
+    account: FromPath[str],
+    attribute_type: FromPath[str],
 ) -> Response[bytes]:
     admit(request, sandbox, account)
     check_type(attribute_type)
@@ -86,13 +93,17 @@ def _definitions(sandbox: Sandbox, types: tuple[str, ...]) -> Response[bytes]:
 
 
 @get("/v1/accounts/{account:str}")
-async def fetch_account(request: Request[Any, Any, Any], sandbox: Sandbox, account: str) -> Response[bytes]:
+async def fetch_account(
+    request: Request[Any, Any, Any], sandbox: NamedDependency[Sandbox], account: FromPath[str]
+) -> Response[bytes]:
     admit(request, sandbox, account)
     return done({"id": account, "name": "Sandbox"})
 
 
 @get("/v1/accounts/{account:str}/balance")
-async def fetch_balance(request: Request[Any, Any, Any], sandbox: Sandbox, account: str) -> Response[bytes]:
+async def fetch_balance(
+    request: Request[Any, Any, Any], sandbox: NamedDependency[Sandbox], account: FromPath[str]
+) -> Response[bytes]:
     admit(request, sandbox, account)
     return done({"balance": 100.0, "currency": "USD"})
 

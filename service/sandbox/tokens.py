@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, post
+from litestar.di import NamedDependency
 
 from service.sandbox.contract import TokenRequest
 from service.sandbox.envelope import Refused, answer
@@ -14,7 +15,7 @@ from service.sandbox.state import Sandbox
 
 
 @post("/oauth2/token")
-async def issue_token(request: Request[Any, Any, Any], sandbox: Sandbox) -> Response[bytes]:
+async def issue_token(request: Request[Any, Any, Any], sandbox: NamedDependency[Sandbox]) -> Response[bytes]:
     settings = sandbox.settings
     if request.content_type[0] != "application/json":
         return answer({"error": "invalid_request"}, 400)

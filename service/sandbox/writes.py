@@ -4,6 +4,8 @@ import time
 from typing import Any
 
 from litestar import Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from service.sandbox.contract import read_contact, record_of
 from service.sandbox.envelope import Refused, done
@@ -16,7 +18,10 @@ _FEWEST_DIGITS = 7
 
 @post("/v1/accounts/{account:str}/attributes/{attribute_type:str}")
 async def write_attributes(
-    request: Request[Any, Any, Any], sandbox: Sandbox, account: str, attribute_type: str
+    request: Request[Any, Any, Any],
+    sandbox: NamedDependency[Sandbox],
+    account: FromPath[str],
+    attribute_type: FromPath[str],
 ) -> Response[bytes]:
     """Answers what the document answers, literally: the `amount` and `below` of an auto top-up."""
     subject = admit(request, sandbox, account)
@@ -29,7 +34,9 @@ async def write_attributes(
 
 
 @post("/v1/accounts/{account:str}/contacts")
-async def create_contact(request: Request[Any, Any, Any], sandbox: Sandbox, account: str) -> Response[bytes]:
+async def create_contact(
+    request: Request[Any, Any, Any], sandbox: NamedDependency[Sandbox], account: FromPath[str]
+) -> Response[bytes]:
     """Keyed by mobile number. What the three merge strategies do is not published: here all of them set values."""
     subject = admit(request, sandbox, account)
     allow_parameters(request, "mergeStrategy")
