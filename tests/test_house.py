@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 SERVICE = ROOT / "service"
 
 FLOORS = [
-    {"model", "errors", "settings"},
-    {"observe"},
+    {"errors"},
+    {"model", "settings", "observe"},
     {"sources", "engine", "sakari", "store", "sandbox"},
     {"actions"},
     {"ingress", "worker", "console"},
