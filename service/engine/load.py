@@ -10,7 +10,6 @@ from service.engine.problem import Problem, Report, Severity
 from service.engine.rule_set import RuleSet, rule_set
 from service.engine.yaml_nodes import MAX_BYTES, Position, decode, read_yaml
 
-
 _GAPS = ("R107", "R108", "R110")
 """Problems that leave something of the file unread ..."""
 _ABSENCES = ("R203", "R502")
