@@ -130,7 +130,7 @@ def _check_event_name(name: str, at: Position, report: Report) -> bool:
         report.add("R207", at, f"`{name}` is not the name of an event", hint)
         return False
     if verb not in VERBS:
-        message = f"`{name}`: Sluice makes no events that end in `{verb}`"
+        message = f"`{name}`: Sluice knows no event that ends in `{verb}`"
         report.add("R208", at, message, near(verb, VERBS), severity="warning")
     return True
 

@@ -173,8 +173,6 @@ def _choices(wanted: inspect.LiteralType | inspect.EnumType) -> tuple[Any, ...]:
 def _describe(wanted: inspect.Type) -> str:
     if isinstance(wanted, inspect.UnionType):
         return " or ".join(dict.fromkeys(_describe(member) for member in wanted.types))
-    if isinstance(wanted, inspect.LiteralType | inspect.EnumType):
-        return "one of " + ", ".join(str(value) for value in _choices(wanted))
     return _WORDS.get(type(wanted), "what the action takes")
 
 

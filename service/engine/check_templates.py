@@ -5,9 +5,12 @@ from service.engine.problem import Report
 from service.engine.template import Expression, Joined, TemplateError, Tree, expressions, parse_template
 from service.engine.yaml_nodes import Node, Position
 
+_UNREADABLE = Expression("")
+"""Stands for a template that cannot be read: it fits every argument, so that one mistake is told once."""
+
 
 def compile_tree(node: Node, words: Words, report: Report) -> Tree:
-    """The value with its templates compiled; a text that cannot be read stays as it is, with a note in the report."""
+    """The value with its templates compiled; what cannot be read is in the report."""
     if isinstance(node.value, dict):
         return {name: _compile_entry(name, child, words, report) for name, child in node.value.items()}
     if isinstance(node.value, tuple):
@@ -28,7 +31,7 @@ def _compile_text(node: Node, text: str, words: Words, report: Report) -> str | 
         compiled = parse_template(text)
     except TemplateError as fault:
         report.add(fault.code, _place(node, text, fault.offset, report), fault.message, fault.hint)
-        return text
+        return _UNREADABLE
     for expression in expressions(compiled):
         check_path(expression.path, _place(node, text, text.find(expression.path), report), words, report)
     return compiled

@@ -26,7 +26,7 @@ _MONTHS = (
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DIRECTIVE = re.compile("%(.?)", re.DOTALL)
 
-_TRUNK_ZERO = re.compile(r"^((?:\+|00)[0-9]+)\(0\)")
+_TRUNK_ZERO = re.compile(r"^((?:\+|00)[0-9]+)[\s.-]*\(0\)")
 _PHONE_PUNCTUATION = re.compile(r"[\s().\-/\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 _PHONE = re.compile(r"\+?[0-9]{4,15}")
 

@@ -5,8 +5,7 @@ are asked for every event of their types. Of several equalities a rule is filed 
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Hashable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -26,9 +25,13 @@ class TypeIndex(Struct, frozen=True):
 
     by_path: dict[str, dict[Hashable, tuple[int, ...]]]
     """Path -> canonical value -> rules that need this value there."""
+    facts: frozenset[str]
+    """Those of the paths that are facts of the event."""
     always: tuple[int, ...]
     """Rules without such an equality."""
 
+
+_FACTS = frozenset(FACTS)
 
 Index = dict[str, TypeIndex]
 """Event type -> its rules."""
@@ -51,13 +54,11 @@ def candidates(index: Index, event: Event) -> list[int]:
         return []
     scope = EventScope(event)
     positions = set(found.always)
-    # Whichever is shorter: a rule set may know thousands of paths, and a Pipedrive event may carry hundreds.
-    few = len(found.by_path) <= len(event.values) + len(FACTS)
-    paths: Iterable[str] = found.by_path if few else chain(event.values, FACTS)
-    for path in paths:
-        by_value = found.by_path.get(path)
-        if by_value is not None and (value := scope.get(path)) is not MISSING:
-            positions.update(by_value.get(canonical(value), ()))
+    # Python walks the smaller side: a rule set may know thousands of paths, and a Pipedrive event may carry hundreds.
+    for path in found.by_path.keys() & event.values.keys() | found.facts:
+        value = scope.get(path)
+        if value is not MISSING:
+            positions.update(found.by_path[path].get(canonical(value), ()))
     return sorted(positions)
 
 
@@ -83,4 +84,4 @@ def _index_type(positions: list[int], choices: dict[int, list[list[Key]]]) -> Ty
         for path, value in min(choices[position], key=lambda keys: sum(crowd[key] for key in keys)):
             by_path.setdefault(path, {}).setdefault(value, []).append(position)
     frozen = {path: {value: tuple(at) for value, at in values.items()} for path, values in by_path.items()}
-    return TypeIndex(frozen, tuple(always))
+    return TypeIndex(frozen, _FACTS & frozen.keys(), tuple(always))

@@ -1,12 +1,13 @@
 """Regular expressions of rules, refused at load when a value of a CRM could make them run for ages.
 
 Python's engine backtracks: `(a+)+$` takes longer than the universe on forty letters. It has no time limit, so the guard
-is on the pattern: what is repeated often has one fixed length and no alternatives, and few things are.
+is on the pattern: what is repeated often has one fixed length and no alternatives, and few things are optional.
 """
 
 import re
 import warnings
 from collections.abc import Iterator
+from math import prod
 from re import _constants, _parser  # type: ignore[attr-defined]  # the compiler's own view of a pattern
 from typing import Any, Final
 
@@ -16,7 +17,9 @@ LOOKED_AT: Final = 1_000
 
 _FREE = 10
 """A repeat of more than this many counts as free."""
-_FREE_REPEATS = 3
+_MOST_LOOPS = 3
+"""Free repeats within each other's reach, the search for a beginning included: 1,000 characters cost half a second."""
+_MOST_WAYS = 10_000
 
 _REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
 
@@ -40,19 +43,45 @@ def compile_pattern(text: str) -> re.Pattern[str]:
             pattern = re.compile(text)
     except (re.error, OverflowError, RecursionError, Warning) as fault:
         raise InvalidPatternError(str(fault)) from None
+    _check_free_repeats(tree)
+    if _ways(tree) > _MOST_WAYS:
+        raise RiskyPatternError("its optional parts and alternatives go together in too many ways")
+    return pattern
+
+
+def _check_free_repeats(tree: Any) -> None:
     many = [(low, high, body) for low, high, body in _repeats(tree) if high > _FREE]
     if any(_is_ambiguous(body) for _, _, body in many):
         raise RiskyPatternError("what is repeated without a limit has alternatives or repeats of its own")
-    free = sum(low != high for low, high, _ in many)
-    if free > _FREE_REPEATS:
-        raise RiskyPatternError(f"it has {free} repeats without a limit")
-    return pattern
+    loops = sum(low != high for low, high, _ in many) + (not _is_anchored(tree))
+    if loops > _MOST_LOOPS:
+        raise RiskyPatternError("it has too many repeats without a limit")
 
 
 def _is_ambiguous(body: Any) -> bool:
     """Whether one text could be an instance of this part in more than one way."""
     branches = any(operation is _constants.BRANCH for operation, _ in _parts(body))
     return branches or any(low != high for low, high, _ in _repeats(body))
+
+
+def _is_anchored(tree: Any) -> bool:
+    beginnings = (_constants.AT_BEGINNING, _constants.AT_BEGINNING_STRING)
+    return any(operation is _constants.AT and argument in beginnings for operation, argument in tree[:1])
+
+
+def _ways(tree: Any) -> int:
+    """In how many ways the limited repeats and the alternatives can go together, counted up to the limit."""
+    ways = 1
+    for operation, argument in tree:
+        if operation in _REPEATS:
+            low, high, body = argument
+            ways *= (high - low + 1) * _ways(body) ** high if high <= _FREE else 1
+        elif operation is _constants.BRANCH:
+            ways *= sum(_ways(body) for body in argument[1])
+        else:
+            ways *= prod(_ways(body) for body in _bodies(argument))
+        ways = min(ways, _MOST_WAYS + 1)
+    return ways
 
 
 def _repeats(tree: Any) -> Iterator[tuple[int, int, Any]]:
@@ -65,12 +94,14 @@ def _parts(tree: Any) -> Iterator[tuple[Any, Any]]:
     """Every operation of a parsed pattern with its argument, however deep."""
     for operation, argument in tree:
         yield operation, argument
-        yield from _within(argument)
+        for body in _bodies(argument):
+            yield from _parts(body)
 
 
-def _within(argument: Any) -> Iterator[tuple[Any, Any]]:
+def _bodies(argument: Any) -> Iterator[Any]:
+    """The patterns within an operation."""
     if isinstance(argument, _parser.SubPattern):
-        yield from _parts(argument)
+        yield argument
     elif isinstance(argument, tuple | list):
         for part in argument:
-            yield from _within(part)
+            yield from _bodies(part)

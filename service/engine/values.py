@@ -78,9 +78,10 @@ def iso_instant(text: str) -> int | None:
     fraction = f"{fraction or '':0<6}"[:6]
     try:
         moment = datetime.fromisoformat(f"{date}T{minutes or '00:00'}{seconds or ':00'}.{fraction}{offset or 'Z'}")
-        return (moment - EPOCH) // timedelta(milliseconds=1)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    since = (moment - EPOCH) // timedelta(milliseconds=1)
+    return since if _MIN_MS <= since <= _MAX_MS else None
 
 
 def instant(value: Any) -> int | None:

@@ -16,6 +16,10 @@ from service.engine.pattern import InvalidPatternError, RiskyPatternError, compi
         "a{2000}",
         "(\\w+) (\\w+)",
         "x{0,5}(y?){3}",
+        "^\\S+@\\S+\\.\\S+$",
+        "\\+?1?[ -]?\\(?\\d{3}\\)?[ -]?\\d{3}[ -]?\\d{4}",
+        "(?:\\d{1,3}\\.){3}\\d{1,3}",
+        "",
     ],
 )
 def test_usual_patterns_pass(text: str) -> None:
@@ -32,7 +36,11 @@ def test_usual_patterns_pass(text: str) -> None:
         "((a{1,3}))+",
         "(?:(?=a*)b)+",
         "(x+){0,50}",
-        "a*b*c*d*",
+        "a*b*c*",
+        "^a*b*c*d*",
+        "a?" * 20 + "b",
+        "(?:a{0,5}){9}",
+        "(?:aa|bb)" * 14,
         "(?>(a+)+)",
         "(?P<n>(a+)+)",
     ],

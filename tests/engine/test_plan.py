@@ -1,6 +1,5 @@
 """Plans and explanations: the index forgets no rule, and both tell the same story."""
 
-from collections.abc import Hashable
 from typing import Any
 
 import msgspec
@@ -44,7 +43,9 @@ def test_a_matching_rule_becomes_a_run() -> None:
 
 
 def test_a_run_carries_what_the_conditions_of_its_steps_ask_for() -> None:
-    then = "[{ do: upsert_contact, if: { contact.a: 1, contact.none: 2, source: hubspot }, with: { mobile: x } }]"
+    then = (
+        "[{ do: upsert_contact, if: { contact.a: 1, not: { contact.none: 2 }, source: hubspot }, with: { mobile: x } }]"
+    )
     (run,) = plan(rules_of(rule(then=then)), event({"contact.a": 1}), NOW).runs
     assert run.values == {"contact.a": 1, "source": "hubspot"}
 
@@ -107,7 +108,7 @@ def test_an_explanation_names_every_question_and_the_one_that_stopped_the_rule()
         rule("{ source: hubspot, any: [{ contact.a: 1 }, { contact.b: [2, 3] }], not: { origin: import } }")
     )
     (verdict,) = explain(rule_set, event({"contact.a": 5}), NOW)
-    assert msgspec.to_builtins(verdict.conditions) == {
+    assert msgspec.json.decode(msgspec.json.encode(verdict.conditions)) == {
         "type": "group",
         "combines": "all",
         "verdict": None,
@@ -181,7 +182,9 @@ LIST = st.lists(OPERAND, min_size=1, max_size=3).map(lambda items: f"[{', '.join
 QUESTION = st.one_of(
     OPERAND.filter(lambda text: text != "null"),
     LIST,
-    st.tuples(st.sampled_from(["eq", "ne", "changed_to", "changed_from"]), OPERAND).map(lambda t: f"{{ {t[0]}: {t[1]} }}"),
+    st.tuples(st.sampled_from(["eq", "ne", "changed_to", "changed_from"]), OPERAND).map(
+        lambda pair: f"{{ {pair[0]}: {pair[1]} }}"
+    ),
     st.tuples(st.sampled_from(["in", "not_in", "changed_to"]), LIST).map(lambda pair: f"{{ {pair[0]}: {pair[1]} }}"),
     st.sampled_from(
         ["{ exists: false }", "{ exists: true, ne: x }", "{ contains: x }", "{ gt: 4 }", "{ matches: '^x' }",
@@ -257,15 +260,15 @@ WILD = st.recursive(
 
 @given(WHEN, st.dictionaries(st.sampled_from(PATHS[:3]) | st.text(), WILD), st.text(), st.integers())
 def test_plan_never_raises(when: str, values: dict[str, Any], kind: str, now_ms: int) -> None:
-    rule_set = rules_of(rule(when, SEND, event="[contact.updated, x.y]"))
-    for event_type in ("contact.updated", kind):
+    rule_set = rules_of(rule(when, SEND, event="[contact.updated, contact.created]"))
+    for event_type in ("contact.updated", "contact.created", kind):
         decided = plan(rule_set, event(values, type=event_type, changed=tuple(values)), now_ms)
         assert all(failure.reason == "missing_value" for failure in decided.failures)
 
 
 @given(st.text(alphabet="0123456789+-.eE truefalsn", max_size=8))
 def test_what_the_file_says_is_found_by_the_index(text: str) -> None:
-    value: Hashable = plain_scalar(text.strip() or "x")
+    value = plain_scalar(text.strip() or "x")
     if value is None:
         return
     rule_set = rules_of(rule(f"{{ contact.a: {msgspec.json.encode(value).decode()} }}"))

@@ -118,10 +118,12 @@ def test_a_template_that_cannot_be_filled_is_permanent(text: str, value: Any, re
 
 @given(st.text(min_size=3, alphabet="0123456789+@.abcxyz ()"))
 def test_the_message_of_a_bad_phone_number_never_holds_it(number: str) -> None:
+    said = ""
     try:
         filled("${contact.x | e164}", {"contact.x": number})
     except Permanent as fault:
-        assert str(fault) == "contact.x: the value is not a phone number"
+        said = str(fault)
+    assert said in {"", "contact.x: the value is not a phone number"}
 
 
 @pytest.mark.parametrize(
@@ -152,13 +154,14 @@ def test_a_template_that_cannot_be_read(text: str, code: str) -> None:
 
 @given(st.text(alphabet="${}|() a.b'\"%default", max_size=40) | st.text())
 def test_reading_a_template_ends_in_a_template_or_a_template_error(text: str) -> None:
+    offset = 0
     try:
         parsed = parse_template(text)
     except TemplateError as fault:
-        assert 0 <= fault.offset <= len(text)
-    else:
-        assert "${" in text or parsed == text
-        assert list(expressions(parsed)) == list(expressions((parsed,)))
+        parsed, offset = text, fault.offset
+    assert 0 <= offset <= len(text)
+    assert "${" in text or parsed == text
+    assert list(expressions(parsed)) == list(expressions((parsed,)))
 
 
 @given(st.text())
@@ -179,8 +182,10 @@ def test_every_filter_is_documented() -> None:
 
 @given(st.one_of(st.integers(), st.floats(), st.text(), st.booleans(), st.lists(st.text()), st.none()))
 def test_filters_give_a_value_or_raise_permanent(value: Any) -> None:
+    reasons = set()
     for text in ("e164", "lower", "upper", "trim", "default(x)", "date(%Y-%m-%dT%H)", "json"):
         try:
             filled(f"${{contact.x | {text}}}", {"contact.x": value})
         except Permanent as fault:
-            assert fault.reason in {"bad_phone", "bad_value", "bad_date"}
+            reasons.add(fault.reason)
+    assert reasons <= {"bad_phone", "bad_value", "bad_date"}

@@ -20,7 +20,7 @@ def read(raw: bytes | str) -> tuple[object, list[str]]:
     "text",
     [
         "NO", "no", "Yes", "on", "off", "y", "+15551234567", "0123", "-012", "12:30", "12:30:45", "2026-01-31",
-        "2026-01-31T10:00:00Z", "1_000", ".inf", ".nan", "-", ".", "1e", "1.", "0b1", "1.2.3", "6604b1d2f1a3",
+        "2026-01-31T10:00:00Z", "1_000", ".inf", ".nan", "-x", ".", "1e", "1.", "0b1", "1.2.3", "6604b1d2f1a3",
         "1234567890123456789", "1e999", "=", "+1", "0xz",
     ],
 )  # fmt: skip
@@ -40,7 +40,7 @@ def test_null_booleans_and_numbers_are_those_of_yaml_1_2(text: str, value: objec
     found, codes = read(f"key: {text}")
     assert codes == []
     assert found == {"key": value}
-    assert type(found["key"]) is type(value)  # type: ignore[index]
+    assert type(found["key"]) is type(value)
 
 
 def test_words_of_yaml_1_1_are_fine_as_keys() -> None:
@@ -58,7 +58,7 @@ def test_a_byte_order_mark_is_ignored() -> None:
     assert read(b"\xef\xbb\xbfa: 1") == ({"a": 1}, [])
 
 
-@pytest.mark.parametrize("unit", ["[", "{", "- ", "? ", "{a: ", "[{", "a:\n "])
+@pytest.mark.parametrize("unit", ["[", "{", "- ", "? ", "{a: ", "[{"])
 def test_a_megabyte_of_nesting_is_a_problem_and_no_crash(unit: str) -> None:
     found, codes = read(unit * (1_000_000 // len(unit)))
     assert found is None

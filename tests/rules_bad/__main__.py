@@ -1,4 +1,4 @@
-"""Write the expected output beside every bad rule file: `python -m tests.rules_bad`. Read the difference before commit."""
+"""Write the expected output beside every bad rule file: `python -m tests.rules_bad`. Read the difference it makes."""
 
 from pathlib import Path
 

@@ -1,0 +1,69 @@
+"""Arguments of the kinds that the stand-in actions do not have."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.engine import load
+from tests.engine.examples import rule
+
+
+class Text(Struct, tag="text", tag_field="kind"):
+    body: str
+
+
+class Picture(Struct, tag="picture", tag_field="kind"):
+    url: str
+    alt: str = ""
+
+
+class Special(Struct):
+    message: Text | Picture | UnsetType = UNSET
+    numbers: dict[Annotated[str, Meta(min_length=2)], Annotated[float, Meta(gt=0, multiple_of=0.5)]] = {}
+    several: str | list[str] = ""
+    grade: Literal["a", "b"] = "a"
+    either: int | Literal["a"] = "a"
+    money: Decimal = Decimal(0)
+    left: Annotated[list[Any], Meta(min_length=1)] | UnsetType = UNSET
+    only: dict[str, Annotated[int, Meta(lt=5)]] = {}
+
+
+def lint(arguments: str) -> list[str]:
+    text = rule(then=f"[{{ do: special, with: {{ {arguments} }} }}]")
+    problems = load({"r.yaml": text.encode()}, {"special": Special}).problems
+    return [f"{problem.code} {problem.message}" for problem in problems]
+
+
+def test_what_fits() -> None:
+    assert lint("message: { kind: picture, url: u }, numbers: { ab: 1.5 }, money: '1.10', only: { a: 4 }") == []
+    assert lint("several: [a, b]") == lint("several: a") == lint("several: 'x ${contact.a}'") == []
+    assert lint("numbers: '${contact.a}', message: '${contact.b}', money: '${contact.c}'") == []
+
+
+def test_the_closest_of_several_kinds_says_what_is_wrong() -> None:
+    assert lint("message: { kind: picture, ulr: u }") == [
+        "R502 `message` has no `url`",
+        "R503 `message` has no argument `ulr`",
+    ]
+    assert lint("message: { kind: film, body: u }") == ["R505 `kind` cannot be `film`"]
+    assert lint("message: hello") == ["R504 `message` is text, not a mapping"]
+    assert lint("grade: [1]") == ["R505 `grade` cannot be a list"]
+    assert lint("either: { a: 1 }") == ["R505 `either` cannot be a mapping"]
+    assert lint("several: { a: 1 }") == ["R504 `several` is a mapping, not text or a list"]
+    assert lint("several: [1]") == ["R504 an item of `several` is a number, not text"]
+
+
+def test_keys_and_values_of_a_mapping() -> None:
+    assert lint("numbers: { a: 1 }") == ["R505 the key `a` has 1 characters"]
+    assert lint("numbers: { ab: 0.75 }") == ["R505 `ab` cannot be 0.75"]
+    assert lint("numbers: { ab: 0 }") == ["R505 `ab` cannot be 0"]
+    assert lint("numbers: []") == ["R504 `numbers` is a list, not a mapping"]
+    assert lint("only: { a: 5 }") == ["R505 `a` cannot be 5"]
+    assert lint("left: []") == ["R505 `left` has 0 items"]
+    assert lint("left: 5") == ["R504 `left` is a number, not a list"]
+    assert lint("only: { a: '${contact.x} ${' }") == ["R401 this template names no path"]
+
+
+def test_a_type_of_the_actions_own_is_left_to_the_action() -> None:
+    assert lint("money: much") == ["R506 the action refuses this: Invalid decimal string - at `$.money`"]
