@@ -67,8 +67,11 @@ class Misfit(Struct, frozen=True):
     body: bytes
     """The whole body; or the JSON of the one event where the others of its batch are fine."""
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("message", self.message), ("size", len(self.body))]  # the body itself may hold personal data
+
     def __repr__(self) -> str:
-        return f"Misfit(message={self.message!r}, size={len(self.body)})"  # the body may hold personal data
+        return f"Misfit({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 class Run(Struct, frozen=True, array_like=True, kw_only=True):

@@ -62,7 +62,7 @@ async def _stage(folder: Path, rules: Path, redis_url: str | None, port: int, co
     async with contextlib.AsyncExitStack() as stack:
         console.print("Starting Redis, a stand-in for Sakari, the ingress and a worker …", style="dim")
         (folder / "redis").mkdir()
-        redis = redis_url or await stack.enter_async_context(embedded_redis(folder / "redis"))
+        redis = await stack.enter_async_context(embedded_redis(folder / "redis")) if redis_url is None else redis_url
         environ = _environment(folder, rules, redis, port if is_free(port) else free_port())
         for name, command, url in (
             ("sandbox", _sandbox(environ), environ["SLUICE_SAKARI_URL"] + "/_sandbox/state"),

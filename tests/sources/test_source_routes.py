@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from rich.pretty import pretty_repr
 
+from service.model import Misfit
 from service.sources import SOURCES
-from service.sources.delivery import Misfit
 from service.sources.hubspot import Config as HubSpot
 from service.sources.pipedrive import Config as Pipedrive
 from tests.sources.deliveries import PUBLIC_URL, delivery

@@ -112,7 +112,8 @@ async def test_an_older_fact_does_not_overwrite_a_newer_one(store: Store, make_p
     older = await _claimed(store, make_plan, "old", at=NOW)
     assert await lanes.begin(store, older, RECORD, ["a", "c"], None) == frozenset({"c"})
     await lanes.end_run(store, older, Notes({"state": "done"}, RECORD, ("c",)))
-    assert await store.redis.hgetall(keys.FENCE + RECORD) == {
+    fences = await store.redis.hgetall(keys.FENCE + RECORD)  # type: ignore[misc]
+    assert fences == {
         b"a": str(NOW + 10).encode(),
         b"b": str(NOW + 10).encode(),
         b"c": str(NOW).encode(),
