@@ -90,9 +90,9 @@ async def test_body_and_content_type_take_the_place_of_the_answer(api: httpx.Asy
 
 
 async def test_slow_answer_comes_after_the_effect(rig: Rig, api: httpx.AsyncClient) -> None:
-    await tell(api, {"path": "/attributes", "slow_ms": 600})
+    await tell(api, {"path": "/attributes", "slow_ms": 1500})
     with pytest.raises(httpx.ReadTimeout):
-        await api.post(ATTRIBUTES + "/contacts", json=CONTACT, timeout=0.2)
+        await api.post(ATTRIBUTES + "/contacts", json=CONTACT, timeout=0.5)
     assert len(rig.sandbox.writes) == 1
     assert (await api.get(ATTRIBUTES)).status_code == 200
 
