@@ -38,6 +38,6 @@ class Action(Struct, frozen=True, kw_only=True):
     sets_values: bool
     """True if repeating the call is harmless (it sets values, or only reads): an uncertain outcome is then retried."""
     target: Callable[[Any], Target] | None = None
-    """For writes: what the given args would touch. None for reads."""
+    """For writes: what the given args would touch, never nothing; may raise Permanent as `run`. None for reads."""
     only: Callable[[Any, frozenset[str]], Any] | None = None
     """For writes: the same args reduced to these attributes (the others were superseded by a newer fact)."""

@@ -149,27 +149,24 @@ def named_by(contact: SakariContact, identities: tuple[str, ...] = IDENTITIES) -
     return None
 
 
-def target(kind: str, contact: SakariContact, identities: tuple[str, ...] = IDENTITIES) -> Target:
-    """The record `<kind>/<field>:<value>`, and everything else that the contact sets.
+def target(kind: str, contact: SakariContact, named: tuple[str, str]) -> Target:
+    """The record `<kind>/<field>:<value>` that `named` says, and everything else that the contact sets.
 
-    Without an identity the record is `<kind>/nobody`; running the action then raises Permanent. The record may hold a
-    phone number or an e-mail address: it is a key, not for logs.
+    A contact that sets nothing else still says that the record exists: its identity is then the attribute. The record
+    may hold a phone number or an e-mail address: it is a key, not for logs.
     """
-    named = named_by(contact, identities)
-    identity = named[0] if named else ""
-    sets = _names(contact, without=identity)
-    return Target(f"{kind}/{':'.join(named) if named else 'nobody'}", tuple(sets))
+    return Target(f"{kind}/{':'.join(named)}", tuple(_names(contact, without=named[0])) or (named[0],))
 
 
-def only(contact: SakariContact, attributes: frozenset[str], identities: tuple[str, ...] = IDENTITIES) -> SakariContact:
+def only(contact: SakariContact, attributes: frozenset[str], named: tuple[str, str]) -> SakariContact:
     """The contact with its identity and, of what it sets, only `attributes` (dotted, as `target` names them)."""
-    named = named_by(contact, identities)
-    kept = attributes | {named[0]} if named else attributes
-    sent = {field.name: getattr(contact, field.name) for field in msgspec.structs.fields(contact)}
-    changes = {field.name: UNSET for field in msgspec.structs.fields(contact) if field.encode_name not in kept}
-    if isinstance(sent["attributes"], dict):
-        rest = {name: value for name, value in sent["attributes"].items() if f"attributes.{name}" in kept}
-        return msgspec.structs.replace(contact, **{**changes, "attributes": rest or UNSET})
+    kept = attributes | {named[0]}
+    changes: dict[str, Any] = {
+        field.name: UNSET for field in msgspec.structs.fields(contact) if field.encode_name not in kept
+    }
+    if isinstance(contact.attributes, dict):
+        rest = {name: value for name, value in contact.attributes.items() if f"attributes.{name}" in kept}
+        changes["attributes"] = rest or UNSET
     return msgspec.structs.replace(contact, **changes)
 
 

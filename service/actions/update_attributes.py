@@ -28,19 +28,25 @@ class Args(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def run(args: Args, sakari: Sakari) -> Result:
     """Raises Permanent("no_identity") before any call if nothing says which record is meant."""
-    if contacts.named_by(args.contact) is None:
-        fields = ", ".join(contacts.IDENTITIES)
-        raise Permanent("no_identity", f"the contact names no record: give one of {fields} with a value")
+    _named(args)
     answer = await sakari.write_attributes(args.type, contacts.body(args.contact))
     return Result({"accepted": True}, answer)
 
 
 def target(args: Args) -> Target:
-    return contacts.target(args.type, args.contact)
+    return contacts.target(args.type, args.contact, _named(args))
 
 
 def only(args: Args, attributes: frozenset[str]) -> Args:
-    return structs.replace(args, contact=contacts.only(args.contact, attributes))
+    return structs.replace(args, contact=contacts.only(args.contact, attributes, _named(args)))
+
+
+def _named(args: Args) -> tuple[str, str]:
+    named = contacts.named_by(args.contact)
+    if named is None:
+        fields = ", ".join(contacts.IDENTITIES)
+        raise Permanent("no_identity", f"the contact names no record: give one of {fields} with a value")
+    return named
 
 
 ACTION = Action(

@@ -9,8 +9,6 @@ from service.actions.action import Action, Result, Target
 from service.errors import Permanent
 from service.sakari.client import Sakari
 
-_IDENTITIES = ("mobile",)
-
 
 class Args(Struct, frozen=True, forbid_unknown_fields=True):
     """Create a contact in Sakari, or merge into the contact that has the same mobile number.
@@ -29,18 +27,24 @@ class Args(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def run(args: Args, sakari: Sakari) -> Result:
     """Raises Permanent("no_mobile") before any call if there is no mobile number."""
-    if contacts.named_by(args.contact, _IDENTITIES) is None:
-        raise Permanent("no_mobile", "the contact has no mobile number, which is what Sakari knows contacts by")
+    _named(args)
     answer = await sakari.upsert_contact(contacts.body(args.contact), args.merge_strategy)
     return Result({"accepted": True}, answer)
 
 
 def target(args: Args) -> Target:
-    return contacts.target("contacts", args.contact, _IDENTITIES)
+    return contacts.target("contacts", args.contact, _named(args))
 
 
 def only(args: Args, attributes: frozenset[str]) -> Args:
-    return structs.replace(args, contact=contacts.only(args.contact, attributes, _IDENTITIES))
+    return structs.replace(args, contact=contacts.only(args.contact, attributes, _named(args)))
+
+
+def _named(args: Args) -> tuple[str, str]:
+    named = contacts.named_by(args.contact, ("mobile",))
+    if named is None:
+        raise Permanent("no_mobile", "the contact has no mobile number, which is what Sakari knows contacts by")
+    return named
 
 
 ACTION = Action(

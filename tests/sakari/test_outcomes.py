@@ -92,7 +92,7 @@ async def test_a_cut_on_a_connection_in_use_is_uncertain_and_not_sent_twice(rig:
 async def test_slow_answer_is_a_timeout_and_the_write_has_happened(rig: Rig) -> None:
     await rig.tokens.get()
     rig.faults(Fault(path=API, slow_ms=1500))
-    async with connect(rig.url, timeouts=Timeouts(read=0.2)) as hasty:
+    async with connect(rig.url, timeouts=Timeouts(read=0.5)) as hasty:
         sakari = Sakari(hasty, "demo", rig.tokens)
         error = await failed(write(sakari))
         assert (type(error), error.reason) == (Uncertain, "timeout")
