@@ -59,10 +59,12 @@ async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepR
     args = fill_in(action, step, attempt.scope)
     await _note_before_calling(attempt, desk)
     target = action.target(args) if action.target else None
-    allowed = await _ask_fence(target, action, step, attempt, desk) if target else frozenset()
-    if target and not allowed:
+    if target is None:
+        return await _call(action, args, step, attempt, desk, started)
+    allowed = await _ask_fence(target, action, step, attempt, desk)
+    if not allowed:
         return StepRecord(state="superseded", at=started, reason="newer_fact")
-    if target and action.only and len(allowed) < len(target.attributes):
+    if action.only and len(allowed) < len(target.attributes):
         args = action.only(args, allowed)
     record = await _call(action, args, step, attempt, desk, started)
     attempt.notes.wrote = tuple(allowed)
@@ -109,7 +111,7 @@ async def _ask_fence(target: Target, action: Action, step: Step, attempt: Attemp
     pending = None if action.sets_values else (step.index, StepRecord(state="pending", at=desk.now()))
     answer = await lanes.begin(desk.store, attempt.lane, target.record, target.attributes, pending)
     if isinstance(answer, Busy):
-        raise RecordBusy(target.record)
+        raise RecordBusy
     if answer:
         attempt.notes.held = target.record
     return answer
