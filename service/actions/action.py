@@ -41,3 +41,6 @@ class Action(Struct, frozen=True, kw_only=True):
     """For writes: what the given args would touch, never nothing; may raise Permanent as `run`. None for reads."""
     only: Callable[[Any, frozenset[str]], Any] | None = None
     """For writes: the same args reduced to these attributes (the others were superseded by a newer fact)."""
+    merge: Callable[[Any, Any], Any] | None = None
+    """For writes: (older, newer) args for the same record -> args that set what both set, or None if they must not be one
+    call. Writes of one lane that wait together are then made in one."""

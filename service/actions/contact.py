@@ -170,6 +170,18 @@ def only(contact: SakariContact, attributes: frozenset[str], named: tuple[str, s
     return msgspec.structs.replace(contact, **changes)
 
 
+def merged(older: SakariContact, newer: SakariContact) -> SakariContact:
+    """One contact that sets what both set; where both set the same, the newer value stands."""
+    changes = {
+        field.name: getattr(newer, field.name)
+        for field in msgspec.structs.fields(newer)
+        if getattr(newer, field.name) is not UNSET
+    }
+    if isinstance(older.attributes, dict) and isinstance(newer.attributes, dict):
+        changes["attributes"] = older.attributes | newer.attributes
+    return msgspec.structs.replace(older, **changes)
+
+
 def _names(contact: SakariContact, *, without: str) -> list[str]:
     given = [
         field.encode_name for field in msgspec.structs.fields(contact) if getattr(contact, field.name) is not UNSET

@@ -41,6 +41,10 @@ def only(args: Args, attributes: frozenset[str]) -> Args:
     return structs.replace(args, contact=contacts.only(args.contact, attributes, _named(args)))
 
 
+def merge(older: Args, newer: Args) -> Args:
+    return structs.replace(older, contact=contacts.merged(older.contact, newer.contact))
+
+
 def _named(args: Args) -> tuple[str, str]:
     named = contacts.named_by(args.contact)
     if named is None:
@@ -56,6 +60,7 @@ ACTION = Action(
     sets_values=True,
     target=target,
     only=only,
+    merge=merge,
     example="""\
 do: update_attributes
 with:

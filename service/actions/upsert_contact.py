@@ -47,6 +47,13 @@ def _named(args: Args) -> tuple[str, str]:
     return named
 
 
+def merge(older: Args, newer: Args) -> Args | None:
+    """None if the strategies differ: what they do to lists and values cannot be mixed."""
+    if older.merge_strategy != newer.merge_strategy:
+        return None
+    return structs.replace(older, contact=contacts.merged(older.contact, newer.contact))
+
+
 ACTION = Action(
     name="upsert_contact",
     args=Args,
@@ -54,6 +61,7 @@ ACTION = Action(
     sets_values=True,
     target=target,
     only=only,
+    merge=merge,
     example="""\
 do: upsert_contact
 with:

@@ -3,8 +3,9 @@
 Every function raises LeaseLost when the lane is no longer this worker's, in which case nothing was written.
 """
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -30,12 +31,12 @@ class Notes(Struct):
     """Ledger field -> value."""
     held: str = ""
     """The Sakari record that this run holds (see `begin`); recording lets go of it."""
-    wrote: tuple[str, ...] = ()
-    """The attributes of it that were set: their fences rise to the run's occurred_at."""
+    wrote: dict[str, int] = {}
+    """The attributes of it that were set -> occurred_at of their values: their fences rise to that."""
 
     def clear(self) -> None:
         """Forget everything: it has been recorded."""
-        self.fields, self.held, self.wrote = {}, "", ()
+        self.fields, self.held, self.wrote = {}, "", {}
 
 
 class Swept(Struct, frozen=True):
@@ -70,10 +71,22 @@ async def renew(store: Store, lanes: Sequence[Lane]) -> set[str]:
     return lost
 
 
+async def followers(store: Store, lane: Lane, most: int) -> list[Waiting]:
+    """Look at the runs behind the lane's first one, in order, as far as nothing has been done for them yet."""
+    found = await store.redis.zrange(keys.LANE + lane.name, 1, most, withscores=True)
+    runs = [waiting(lane.name, member, int(at), []) for member, at in found]
+    async with store.redis.pipeline(transaction=False) as pipe:
+        for run in runs:
+            pipe.exists(keys.RUN + run.run.key)
+        begun = await pipe.execute() if runs else []
+    fresh = itertools.takewhile(lambda pair: not pair[1] and not pair[0].unreadable, zip(runs, begun, strict=True))
+    return [run for run, _ in fresh]
+
+
 async def begin(
-    store: Store, lane: Lane, record: str, attributes: Sequence[str], pending: tuple[int, StepRecord] | None
+    store: Store, lane: Lane, record: str, attributes: Mapping[str, int], pending: tuple[int, StepRecord] | None
 ) -> Busy | frozenset[str]:
-    """Ask which of these attributes of a Sakari record may be written, and hold the record for that.
+    """Ask which attributes (name -> occurred_at) of a Sakari record may be written, and hold the record for that.
 
     `pending` marks a step in the ledger before its call, for actions that must not be repeated blindly.
     """
@@ -82,8 +95,8 @@ async def begin(
     answer = await store.run(
         "begin",
         [*_HOLDING[1:], keys.RUN + run.key, keys.FENCE + record],
-        ["", lane.name, lane.number, options.hold_ms, run.occurred_at, options.claim_ms]
-        + [field, value, options.ledger_ms, *attributes],
+        ["", lane.name, lane.number, options.hold_ms, options.claim_ms, field, value, options.ledger_ms]
+        + [part for pair in attributes.items() for part in pair],
     )
     if answer[0] == b"lost":
         raise LeaseLost(lane.name)
@@ -135,9 +148,8 @@ async def _record(
         [*_HOLDING, keys.RUN + run.key, keys.DEAD, keys.FENCE + notes.held],
         ["", lane.name, lane.number, after, remove, keys.LANE, keys.RUN, keys.DEAD_LETTER]
         + [letter.id if letter else "", encode(letter) if letter else b"", 0 if letter else options.ledger_ms]
-        + [run.occurred_at, options.claim_ms, int(bool(notes.held)), len(notes.fields)]
-        + [part for pair in notes.fields.items() for part in pair]
-        + list(notes.wrote),
+        + [options.claim_ms, int(bool(notes.held)), len(notes.fields)]
+        + [part for pairs in (notes.fields, notes.wrote) for pair in pairs.items() for part in pair],
     )
     if answer[0] == b"lost":
         raise LeaseLost(lane.name)
@@ -145,5 +157,5 @@ async def _record(
 
 
 def _head(lane: str, raw: list[Any]) -> Waiting:
-    member, occurred_at, ledger = raw
-    return waiting(lane, member, int(float(occurred_at)), ledger)
+    member, occurred_at, ledger, runs = raw
+    return waiting(lane, member, int(float(occurred_at)), ledger, runs - 1)

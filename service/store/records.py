@@ -90,6 +90,8 @@ class Waiting(Struct, frozen=True):
     event_id: str
     run: Run
     record: RunRecord
+    behind: int = 0
+    """How many more runs wait in the lane."""
     unreadable: bool = False
     """True if this version of Sluice cannot read the run; then only its key, lane and time are right."""
 
@@ -101,6 +103,10 @@ class Lane(Struct, kw_only=True):
     number: str
     until: float
     head: Waiting
+    made: dict[str, StepRecord] = {}
+    """Run key -> its only step, for runs whose write was made together with that of a run before them."""
+    apart: bool = False
+    """True once a call for several runs was refused: from then on each makes its own, so that one cannot spoil the rest."""
 
 
 _run = msgspec.msgpack.Decoder(Run)
@@ -110,15 +116,15 @@ encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 """MessagePack for everything that Redis keeps."""
 
 
-def waiting(lane: str, member: bytes, occurred_at: int, ledger: list[bytes]) -> Waiting:
+def waiting(lane: str, member: bytes, occurred_at: int, ledger: list[bytes], behind: int = 0) -> Waiting:
     """Read a lane's member (`<ms>-<seq>-<n> <run key> <Run>`) and the flat ledger of its run."""
     order, key, blob = member.split(b" ", 2)
     ms, seq, _ = order.decode().split("-")
     event_id, record = f"{int(ms)}-{int(seq)}", run_record(ledger)
     try:
-        return Waiting(member, event_id, _run.decode(blob), record)
+        return Waiting(member, event_id, _run.decode(blob), record, behind)
     except msgspec.DecodeError:
-        return Waiting(member, event_id, _stand_in(lane, key.decode(), occurred_at), record, unreadable=True)
+        return Waiting(member, event_id, _stand_in(lane, key.decode(), occurred_at), record, behind, unreadable=True)
 
 
 def _stand_in(lane: str, key: str, occurred_at: int) -> Run:

@@ -3,16 +3,18 @@
 import time
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from service.actions import Action, Target
+from service.actions import Action
 from service.engine import Rule, Step, StepScope
 from service.errors import LeaseLost, Permanent, Retryable, SluiceError, Uncertain
 from service.store import lanes
 from service.store.lanes import Busy, Notes
 from service.store.records import Lane, StepRecord, encode
+from service.worker import merge
 from service.worker.desk import Desk, bounded
+from service.worker.fill import fill_in
+from service.worker.merge import Write
 
 _KEPT_BYTES = 4096
 _LEASE_MARGIN_S = 1.0
@@ -38,10 +40,12 @@ class Attempt(Struct):
 
 
 async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
-    """Do one step, unless an earlier attempt did it already. Raises StepError, RecordBusy, LeaseLost."""
-    record = attempt.lane.head.record.steps.get(step.index)
+    """Do one step, unless it has been done already. Raises StepError, RecordBusy, LeaseLost."""
+    head = attempt.lane.head
+    record = head.record.steps.get(step.index)
     if record is None or record.state == "pending":
-        record = await _do(step, attempt, desk, begun=record is not None)
+        made = attempt.lane.made.pop(head.run.key, None)
+        record = made or await _do(step, attempt, desk, begun=record is not None)
         attempt.notes.fields[f"step:{step.index}"] = encode(record)
     if step.name and record.state == "done":
         attempt.results[step.name] = record.result
@@ -58,17 +62,30 @@ async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepR
         )
     args = fill_in(action, step, attempt.scope)
     await _note_before_calling(attempt, desk)
-    target = action.target(args) if action.target else None
-    if target is None:
+    write = await merge.gather(action, args, attempt.lane, desk)
+    if write is None:
         return await _call(action, args, step, attempt, desk, started)
-    allowed = await _ask_fence(target, action, step, attempt, desk)
-    if not allowed:
-        return StepRecord(state="superseded", at=started, reason="newer_fact")
-    if action.only and len(allowed) < len(target.attributes):
-        args = action.only(args, allowed)
-    record = await _call(action, args, step, attempt, desk, started)
-    attempt.notes.wrote = tuple(allowed)
-    return record
+    return await _write(action, write, step, attempt, desk, started)
+
+
+async def _write(action: Action, write: Write, step: Step, attempt: Attempt, desk: Desk, started: int) -> StepRecord:
+    """Ask the fence, write what it allows, and note what that did for each run that had a part in it."""
+    superseded = StepRecord(state="superseded", at=started, reason="newer_fact")
+    allowed = await _ask_fence(write, action, step, attempt, desk)
+    record = superseded
+    if allowed:
+        whole = len(allowed) == len(write.attributes)
+        args = write.args if whole or action.only is None else action.only(write.args, allowed)
+        try:
+            record = await _call(action, args, step, attempt, desk, started)
+        except Permanent:
+            if len(write.parts) == 1:
+                raise
+            attempt.lane.apart = True
+            return await _write(action, write.alone(), step, attempt, desk, started)
+        attempt.notes.wrote = {name: at for name, at in write.attributes.items() if name in allowed}
+    merge.settle(write, allowed, record, superseded, attempt.lane)
+    return record if write.standing(write.parts[0], allowed) else superseded
 
 
 async def _call(action: Action, args: Any, step: Step, attempt: Attempt, desk: Desk, started: int) -> StepRecord:
@@ -91,15 +108,6 @@ async def _call(action: Action, args: Any, step: Step, attempt: Attempt, desk: D
     )
 
 
-def fill_in(action: Action, step: Step, scope: StepScope) -> Any:
-    """Resolve a step's templates into the action's arguments. Raises Permanent if they do not fit."""
-    try:
-        return msgspec.convert(step.resolve(scope), action.args, strict=False)
-    except msgspec.ValidationError as error:
-        where = str(error).rpartition(" - at ")[2]  # the rest of the message may quote the value
-        raise Permanent("bad_arguments", f"`{step.do}` cannot use what the rule gives it at {where}") from None
-
-
 async def _note_before_calling(attempt: Attempt, desk: Desk) -> None:
     """Make sure of the steps before this one: from here on, a crash must not repeat them."""
     if attempt.notes.fields:
@@ -107,13 +115,13 @@ async def _note_before_calling(attempt: Attempt, desk: Desk) -> None:
         attempt.notes.clear()
 
 
-async def _ask_fence(target: Target, action: Action, step: Step, attempt: Attempt, desk: Desk) -> frozenset[str]:
+async def _ask_fence(write: Write, action: Action, step: Step, attempt: Attempt, desk: Desk) -> frozenset[str]:
     pending = None if action.sets_values else (step.index, StepRecord(state="pending", at=desk.now()))
-    answer = await lanes.begin(desk.store, attempt.lane, target.record, target.attributes, pending)
+    answer = await lanes.begin(desk.store, attempt.lane, write.record, write.attributes, pending)
     if isinstance(answer, Busy):
         raise RecordBusy
     if answer:
-        attempt.notes.held = target.record
+        attempt.notes.held = write.record
     return answer
 
 

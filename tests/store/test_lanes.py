@@ -13,6 +13,11 @@ from tests.store.conftest import NOW, MakePlan
 RECORD = "contacts/hubspot:7"
 
 
+def _at(lane: Lane, *attributes: str) -> dict[str, int]:
+    """Attributes, each with the time of the lane's first run."""
+    return dict.fromkeys(attributes, lane.head.run.occurred_at)
+
+
 async def _claimed(store: Store, make_plan: MakePlan, fact: str, object_id: str = "7", at: int = NOW) -> Lane:
     await Acceptor(store).accept("hubspot", [make_plan(fact, object_id=object_id, at=at)], [], now=NOW)
     (lane,) = await lanes.claim(store, 1)
@@ -60,7 +65,7 @@ async def test_an_expired_lease_may_write_nothing_and_its_lane_goes_on_elsewhere
         lanes.save(store, lane, Notes({"state": "done"})),
         lanes.end_run(store, lane, Notes({"state": "done"})),
         lanes.let_go(store, lane, Notes({"state": "retrying"}), due=NOW),
-        lanes.begin(store, lane, RECORD, ["firstName"], None),
+        lanes.begin(store, lane, RECORD, _at(lane, "firstName"), None),
     ):
         with pytest.raises(LeaseLost):
             await write
@@ -106,12 +111,12 @@ async def test_new_work_does_not_bring_a_waiting_lane_forward(store: Store, make
 
 async def test_an_older_fact_does_not_overwrite_a_newer_one(store: Store, make_plan: MakePlan) -> None:
     newer = await _claimed(store, make_plan, "new", at=NOW + 10)
-    assert await lanes.begin(store, newer, RECORD, ["a", "b"], None) == frozenset({"a", "b"})
-    await lanes.end_run(store, newer, Notes({"state": "done"}, RECORD, ("a", "b")))
+    assert await lanes.begin(store, newer, RECORD, _at(newer, "a", "b"), None) == frozenset({"a", "b"})
+    await lanes.end_run(store, newer, Notes({"state": "done"}, RECORD, _at(newer, "a", "b")))
 
     older = await _claimed(store, make_plan, "old", at=NOW)
-    assert await lanes.begin(store, older, RECORD, ["a", "c"], None) == frozenset({"c"})
-    await lanes.end_run(store, older, Notes({"state": "done"}, RECORD, ("c",)))
+    assert await lanes.begin(store, older, RECORD, _at(older, "a", "c"), None) == frozenset({"c"})
+    await lanes.end_run(store, older, Notes({"state": "done"}, RECORD, _at(older, "c")))
     fences = await store.redis.hgetall(keys.FENCE + RECORD)  # type: ignore[misc]
     assert fences == {
         b"a": str(NOW + 10).encode(),
@@ -124,18 +129,18 @@ async def test_two_rules_of_one_event_may_write_the_same_attribute(store: Store,
     await Acceptor(store).accept("hubspot", [make_plan("a", rules=("r1", "r2"))], [], now=NOW)
     (lane,) = await lanes.claim(store, 1)
     for _ in range(2):
-        assert await lanes.begin(store, lane, RECORD, ["a"], None) == frozenset({"a"})
-        await lanes.end_run(store, lane, Notes({"state": "done"}, RECORD, ("a",)))
+        assert await lanes.begin(store, lane, RECORD, _at(lane, "a"), None) == frozenset({"a"})
+        await lanes.end_run(store, lane, Notes({"state": "done"}, RECORD, _at(lane, "a")))
 
 
 async def test_two_lanes_do_not_write_to_one_record_at_once(store: Store, make_plan: MakePlan) -> None:
     one = await _claimed(store, make_plan, "a", object_id="1")
     two = await _claimed(store, make_plan, "b", object_id="2")
-    assert await lanes.begin(store, one, RECORD, ["a"], None) == frozenset({"a"})
-    assert isinstance(await lanes.begin(store, two, RECORD, ["a"], None), Busy)
+    assert await lanes.begin(store, one, RECORD, _at(one, "a"), None) == frozenset({"a"})
+    assert isinstance(await lanes.begin(store, two, RECORD, _at(two, "a"), None), Busy)
 
     await lanes.save(store, one, Notes({}, RECORD))  # a failed write lets go, and raises no fence
-    assert await lanes.begin(store, two, RECORD, ["a"], None) == frozenset({"a"})
+    assert await lanes.begin(store, two, RECORD, _at(two, "a"), None) == frozenset({"a"})
 
 
 async def test_a_dead_letter_goes_back_to_its_place_with_its_ledger(store: Store, make_plan: MakePlan) -> None:

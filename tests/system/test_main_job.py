@@ -19,7 +19,7 @@ async def test_a_hubspot_change_becomes_a_write_in_sakari_and_a_story(installati
     step = story.runs["mark"].steps[0]
     assert step.args["attributes"] == {"stage": "customer"} if "attributes" in step.args else step.args["contact"]
     writes = await installation.writes(f"contacts/hubspot:{who}")
-    assert [write["attributes"] for write in writes] == [{"stage": "customer"}, {"second": "yes"}]
+    assert [write["attributes"] for write in writes] == [{"stage": "customer", "second": "yes"}]  # two rules, one call
     assert writes[0]["hubspot"] == {"id": who}
 
 
@@ -76,6 +76,36 @@ async def test_a_pipedrive_change_becomes_a_write_in_sakari(installation: Instal
     assert answer.json() == {"accepted": 1, "duplicates": 0}
     await installation.story(who)
     assert (await installation.writes(f"contacts/pipedrive:{who}"))[0]["attributes"] == {"name": "Ada"}
+
+
+async def test_an_import_that_touches_ten_properties_of_a_contact_is_one_write(installation: Installation) -> None:
+    who, now = a_new_id(), time.time_ns() // 1_000_000
+    await installation.hubspot(*(hubspot(who, "counter", str(n), occurredAt=now + n) for n in range(9)), hubspot(who))
+
+    async def ended() -> list[str] | None:
+        found = await journal.newest(installation.store, 50)
+        stories = [await journal.story(installation.store, event) for event in found]
+        runs = [run for s in stories if s.entry.event.object_id == str(who) for run in s.runs.values()]
+        return sorted(run.state for run in runs) if all(run.ended for run in runs) else None
+
+    assert await until(ended) == ["done"] * 3 + ["superseded"] * 8
+    writes = await installation.writes(f"contacts/hubspot:{who}")
+    assert [write["attributes"] for write in writes] == [{"counter": "8", "stage": "customer", "second": "yes"}]
+
+
+async def test_one_refused_value_does_not_spoil_the_others_of_its_call(installation: Installation) -> None:
+    who, now = a_new_id(), time.time_ns() // 1_000_000
+    await installation.misbehave({"method": "POST", "path": "/attributes/", "status": 422, "times": 2})
+    await installation.hubspot(*(hubspot(who, "counter", str(n), occurredAt=now + n) for n in range(3)))
+
+    async def ended() -> list[str] | None:
+        found = await journal.newest(installation.store, 50)
+        stories = [await journal.story(installation.store, event) for event in found]
+        runs = [run for s in reversed(stories) if s.entry.event.object_id == str(who) for run in s.runs.values()]
+        return [run.state for run in runs] if all(run.ended for run in runs) else None
+
+    # The first call, for all three, is refused; then each tries alone, and the first of them is refused again.
+    assert await until(ended) == ["dead", "done", "done"]
 
 
 async def test_an_older_fact_that_arrives_late_is_superseded(installation: Installation) -> None:

@@ -83,10 +83,10 @@ async def _check(installation: Installation) -> None:
     assert min(outcomes["429"], outcomes["500"], outcomes["cut"]) > 5
     buried = {(letter.lane.rpartition("/")[2], letter.occurred_at) for letter in letters}
     for contact in range(100_000, 100_000 + CONTACTS):
-        expected = max(
-            n
-            for n in range(EVENTS)
-            if n % CONTACTS == contact - 100_000 and (str(contact), 1_795_000_000_000 + n) not in buried
-        )
-        assert state["contacts"][f"contacts/hubspot:{contact}"]["attributes"] == {"counter": str(expected)}
+        own = [n for n in range(EVENTS) if n % CONTACTS == contact - 100_000]
+        dead_ones = {n for n in own if (str(contact), 1_795_000_000_000 + n) in buried}
+        newest = max(n for n in own if n not in dead_ones)
+        # A run whose first try happened unseen (the 500 that was applied) and whose second was refused is dead, and done.
+        allowed = {str(newest), *(str(n) for n in dead_ones if n > newest)}
+        assert state["contacts"][f"contacts/hubspot:{contact}"]["attributes"]["counter"] in allowed
     assert [key async for key in installation.store.redis.scan_iter(keys.LANE + "*")] == []

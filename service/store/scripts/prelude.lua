@@ -23,12 +23,12 @@ local function ring(bell, lanes, now)
   return rung
 end
 
--- The first run of a lane: {member, occurred_at, flat ledger}, or nil if the lane is empty.
+-- The first run of a lane: {member, occurred_at, flat ledger, runs in the lane}, or nil if the lane is empty.
 local function head(lane, lane_prefix, run_prefix)
   local first = redis.call('ZRANGE', lane_prefix .. lane, 0, 0, 'WITHSCORES')
   if #first == 0 then return nil end
   local key = string.match(first[1], '^%S+ (%S+) ')
-  return {first[1], first[2], redis.call('HGETALL', run_prefix .. key)}
+  return {first[1], first[2], redis.call('HGETALL', run_prefix .. key), redis.call('ZCARD', lane_prefix .. lane)}
 end
 
 -- Does this lease still hold? A lease that has run out does not, even before anyone else took the lane.

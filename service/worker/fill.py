@@ -1,0 +1,18 @@
+"""From a step's templates to an action's arguments."""
+
+from typing import Any
+
+import msgspec
+
+from service.actions import Action
+from service.engine import Step, StepScope
+from service.errors import Permanent
+
+
+def fill_in(action: Action, step: Step, scope: StepScope) -> Any:
+    """Resolve a step's templates into the action's arguments. Raises Permanent if they do not fit."""
+    try:
+        return msgspec.convert(step.resolve(scope), action.args, strict=False)
+    except msgspec.ValidationError as error:
+        where = str(error).rpartition(" - at ")[2]  # the rest of the message may quote the value
+        raise Permanent("bad_arguments", f"`{step.do}` cannot use what the rule gives it at {where}") from None
