@@ -15,6 +15,7 @@ from service import sources
 from service.actions import ACTIONS
 from service.engine import render
 from service.errors import SettingsError, StoreUnavailable
+from service.ingress.admin import admin
 from service.ingress.http import livez, metrics, readyz, webhook
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
@@ -67,6 +68,7 @@ def create_app(settings: Found) -> Litestar:
             livez,
             metrics,
             readyz(desk, opened),
+            *([admin(ingress.admin_token, opened, desk.now)] if ingress.admin_token else []),
         ],
         lifespan=[life],
         openapi_config=OpenAPIConfig(title="Sluice", version="1", render_plugins=[], path="/api/schema"),

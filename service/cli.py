@@ -4,13 +4,14 @@ Exit codes: 0 good, 1 findings (a rule problem, an event that is not there), 2 u
 """
 
 import asyncio
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import httpx
 import msgspec
@@ -27,16 +28,16 @@ from service.dev.samples import configured_routes, find, send
 from service.engine import load, read_folder, render
 from service.errors import SettingsError
 from service.observe import logs
+from service.observe.mask import mask
 from service.sandbox.__main__ import arguments
 from service.sandbox.__main__ import run as run_sandbox
 from service.store import Options, Store, dead, journal, open_store
-from service.store.records import DeadLetter
+from service.store.dead import Which
+from service.store.records import DeadLetter, plain
 from service.worker import main as worker
 
 out = Console()
 err = Console(stderr=True)
-
-DAY_MS = 86_400_000
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -173,7 +174,7 @@ async def list_events(most: int, as_json: bool) -> None:
     async with _opened() as store:
         stories = [await journal.story(store, event) for event in await journal.newest(store, most)]
     if as_json:
-        click.echo(msgspec.json.encode(stories))
+        click.echo(msgspec.json.encode([mask(plain(story)) for story in stories]))
         return
     for story in stories:
         event = story.entry.event
@@ -202,8 +203,7 @@ async def show_event(event_id: str, unmasked: bool, as_json: bool) -> int:
             return 1
         story = await journal.story(store, event)
     if as_json:
-        plain = msgspec.to_builtins(story)
-        click.echo(msgspec.json.encode(plain if unmasked else view.mask(plain)))
+        click.echo(msgspec.json.encode(plain(story) if unmasked else mask(plain(story))))
         return 0
     for line in view.lines(story, masked=not unmasked):
         out.print(line, highlight=False, soft_wrap=True)
@@ -215,16 +215,46 @@ def dead_letters() -> None:
     """Look at what could not be done, retry it, drop it."""
 
 
+def which_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which dead letters are meant."""
+    for option in (
+        click.option("--until", "until", metavar="AGO", help="Died before this long ago, e.g. 30m."),
+        click.option("--since", "since", metavar="AGO", help="Died within this time, e.g. 2h or 7d."),
+        click.option("--object", "object_id", default="", help="An object's id, or type/id."),
+        click.option("--kind", type=click.Choice(["run", "rule", "delivery"]), help="What died."),
+        click.option("--rule", default="", help="The rule's id."),
+        click.option("--reason", default="", help="The reason, as the list shows it."),
+    ):
+        function = option(function)
+    return function
+
+
+def _which(reason: str, rule: str, kind: str | None, object_id: str, since: str | None, until: str | None) -> Which:
+    return Which(
+        reason=reason, rule=rule, kind=kind or "", object=object_id, since=_ago(since) or 0, until=_ago(until) or 0
+    )
+
+
+def _ago(text: str | None) -> int | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)([smhdw])", text)
+    if match is None:
+        raise click.BadParameter(f"`{text}` is no duration; write 30s, 15m, 2h, 7d or 2w")
+    return _now() - int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[match[2]] * 1000
+
+
 @dead_letters.command("list")
+@which_options
 @click.option("--most", type=int, default=20, show_default=True)
 @json_option
 @command
-async def list_dead(most: int, as_json: bool) -> None:
-    """List the newest dead letters."""
+async def list_dead(most: int, as_json: bool, **which: Any) -> None:
+    """List the newest dead letters that fit."""
     async with _opened() as store:
-        letters = await dead.newest(store, most)
+        letters = await dead.newest(store, most, _which(**which))
     if as_json:
-        click.echo(msgspec.json.encode([view.mask(msgspec.to_builtins(letter)) for letter in letters]))
+        click.echo(msgspec.json.encode([_shown(letter) for letter in letters]))
         return
     for letter in letters:
         what = letter.rule or letter.kind
@@ -232,6 +262,11 @@ async def list_dead(most: int, as_json: bool) -> None:
             f"{letter.id}  {what}  {letter.reason}: {letter.message}", highlight=False, markup=False, soft_wrap=True
         )
     out.print(f"{len(letters)} dead letters." if letters else "No dead letters.", style="dim")
+
+
+def _shown(letter: DeadLetter) -> dict[str, Any]:
+    shown: dict[str, Any] = plain(letter)
+    return {**{name: value for name, value in shown.items() if name != "member"}, "body": f"{len(letter.body)} bytes"}
 
 
 @dead_letters.command("show")
@@ -250,29 +285,44 @@ async def show_dead(letter_id: str, unmasked: bool) -> None:
 
 
 @dead_letters.command("retry")
-@click.argument("letter_id")
+@click.argument("letter_ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="All that fit the options below, instead of ids.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@which_options
 @command
-async def retry_dead(letter_id: str) -> int:
-    """Try a run again. Steps that are done stay done."""
-    async with _opened() as store:
-        letter = await _letter(store, letter_id)
-        try:
-            done = await dead.retry(store, letter, expires_at=_now() + DAY_MS)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
-    out.print(f"{letter_id} is back in its lane." if done else f"{letter_id} was taken care of already.")
-    return 0 if done else 1
+async def retry_dead(letter_ids: tuple[str, ...], everything: bool, yes: bool, **which: Any) -> int:
+    """Try runs again, for another day. Steps that are done stay done."""
+    return await _settle("retry", letter_ids, everything, yes, _which(**which))
 
 
 @dead_letters.command("drop")
-@click.argument("letter_id")
+@click.argument("letter_ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="All that fit the options below, instead of ids.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@which_options
 @command
-async def drop_dead(letter_id: str) -> int:
-    """Forget a dead letter; its run is recorded as dropped."""
+async def drop_dead(letter_ids: tuple[str, ...], everything: bool, yes: bool, **which: Any) -> int:
+    """Forget dead letters; their runs are recorded as dropped."""
+    return await _settle("drop", letter_ids, everything, yes, _which(**which))
+
+
+async def _settle(
+    what: Literal["retry", "drop"], letter_ids: tuple[str, ...], everything: bool, yes: bool, which: Which
+) -> int:
+    if bool(letter_ids) == everything:
+        raise click.UsageError("give ids, or --all with options that say which")
     async with _opened() as store:
-        done = await dead.drop(store, await _letter(store, letter_id))
-    out.print(f"{letter_id} is dropped." if done else f"{letter_id} was taken care of already.")
-    return 0 if done else 1
+        for letter_id in letter_ids:
+            await _letter(store, letter_id)
+        chosen = await dead.ids(store, which) if everything else list(letter_ids)
+        if everything and not yes:
+            click.confirm(f"{what} {len(chosen)} dead letters?", abort=True)
+        settled = await dead.settle(store, what, chosen, now=_now())
+    word = {"retry": "back in their lanes", "drop": "dropped"}[what]
+    out.print(f"{settled.done} {word}, {settled.gone} were taken care of already.")
+    if settled.refused:
+        out.print(f"{settled.refused} hold no run that could be tried again (see `sluice dead show`).")
+    return 1 if settled.refused or (letter_ids and settled.gone) else 0
 
 
 async def _letter(store: Store, letter_id: str) -> DeadLetter:

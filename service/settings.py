@@ -41,6 +41,8 @@ class IngressSettings(Struct, frozen=True, kw_only=True):
     spill_dir: str = ""
     spill_mib: Positive = 256
     max_body: Positive = 2 * 1024 * 1024
+    admin_token: tuple[str, ...] = ()
+    """Bearer tokens of the admin API; without one there is no admin API."""
 
     def __post_init__(self) -> None:
         if not self.public_url.startswith(("https://", "http://")):

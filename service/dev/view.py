@@ -1,12 +1,12 @@
 """Events and what came of them, for a person at a terminal."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from rich.markup import escape
 
+from service.observe.mask import mask
 from service.store.journal import Story
 from service.store.records import RunRecord, StepRecord
 
@@ -21,7 +21,6 @@ _MARKS = {
     "waiting": "[yellow]…[/]",
     "pending": "[yellow]…[/]",
 }
-_PERSONAL = re.compile(r"email|phone|mobile|number|name|address", re.IGNORECASE)
 
 
 def lines(story: Story, *, masked: bool = True) -> list[str]:
@@ -56,7 +55,7 @@ def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
 def _step(number: int, step: StepRecord, masked: bool) -> str:
     parts = [f"        {_MARKS[step.state]} step {number + 1}"]
     if step.args is not None:
-        parts.append(escape(_short(step.args, masked)))
+        parts.append(escape(_short(mask(step.args) if masked else step.args)))
     if step.result:
         parts.append("→ " + ", ".join(_pair(path, value, masked) for path, value in step.result.items()))
     if step.state != "done":
@@ -74,21 +73,12 @@ def _telling(values: dict[str, Any], changed: tuple[str, ...]) -> list[str]:
 
 
 def _pair(path: str, value: Any, masked: bool) -> str:
-    return escape(f"{path} = {'•••' if masked and _PERSONAL.search(path) else _short(value, masked)}")
+    return escape(f"{path} = {_short(mask(value, path) if masked else value)}")
 
 
-def _short(value: Any, masked: bool) -> str:
-    text = msgspec.json.encode(mask(value) if masked else value).decode() if not isinstance(value, str) else value
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= 160 else text[:159] + "…"
-
-
-def mask(value: Any, name: str = "") -> Any:
-    """Give back plain data with everything hidden whose name suggests personal data."""
-    if isinstance(value, dict):
-        return {key: mask(inner, key) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [mask(inner, name) for inner in value]
-    return "•••" if _PERSONAL.search(name) and value is not None else value
 
 
 def _clock(at: int) -> str:

@@ -116,6 +116,17 @@ encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 """MessagePack for everything that Redis keeps."""
 
 
+def plain(value: Any) -> Any:
+    """Give records as mappings with names: in Redis they are arrays, which say nothing to a reader."""
+    if isinstance(value, Struct):
+        return {name: plain(inner) for name, inner in msgspec.structs.asdict(value).items()}
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return value
+
+
 def waiting(lane: str, member: bytes, occurred_at: int, ledger: list[bytes], behind: int = 0) -> Waiting:
     """Read a lane's member (`<ms>-<seq>-<n> <run key> <Run>`) and the flat ledger of its run."""
     order, key, blob = member.split(b" ", 2)

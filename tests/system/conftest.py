@@ -140,6 +140,7 @@ def environment(redis_url: str, folder: Path, **other: str) -> dict[str, str]:
         "SLUICE_RULES": str(HERE / "rules"),
         "SLUICE_SPILL_DIR": str(folder / "spill"),
         "SLUICE_MAX_BODY": "100000",
+        "SLUICE_ADMIN_TOKEN": "admin-old,admin-new",
         "SLUICE_HUBSPOT_CLIENT_SECRET": "old-secret,new-secret",
         "SLUICE_HUBSPOT_WORKFLOW_SECRET": "workflow-secret",
         "SLUICE_PIPEDRIVE_USER": "pipe",

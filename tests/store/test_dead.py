@@ -1,0 +1,73 @@
+"""Dead letters are found by what a person knows of them, and settled in bulk."""
+
+import pytest
+
+from service.store import Acceptor, Store, dead, lanes
+from service.store.dead import Which
+from service.store.lanes import Notes
+from service.store.records import DeadLetter
+from tests.store.conftest import NOW, MakePlan
+
+
+async def _bury(store: Store, make_plan: MakePlan, object_id: str, reason: str, rule: str = "r1") -> str:
+    """Let one run of an object die; the id of its letter."""
+    await Acceptor(store).accept(
+        "hubspot", [make_plan(f"f-{object_id}", object_id=object_id, rules=(rule,))], [], now=NOW
+    )
+    (lane,) = await lanes.claim(store, 1)
+    letter = DeadLetter(
+        id=f"letter-{object_id}",
+        kind="run",
+        reason=reason,
+        message="",
+        source="hubspot",
+        at=NOW,
+        rule=rule,
+        lane=lane.name,
+        occurred_at=lane.head.run.occurred_at,
+        run_key=lane.head.run.key,
+        member=lane.head.member,
+    )
+    await lanes.end_run(store, lane, Notes({"state": "dead", "reason": reason}), letter)
+    return letter.id
+
+
+@pytest.mark.parametrize(
+    ("which", "found"),
+    [
+        (Which(), {"letter-1", "letter-21", "letter-3"}),
+        (Which(reason="http_400"), {"letter-1", "letter-3"}),
+        (Which(rule="r2"), {"letter-3"}),
+        (Which(kind="delivery"), set()),
+        (Which(object="1"), {"letter-1"}),
+        (Which(object="contact/21"), {"letter-21"}),
+        (Which(reason="http_400", rule="r2"), {"letter-3"}),
+        (Which(since=9_000_000_000_000), set()),
+        (Which(until=1), set()),
+    ],
+)
+async def test_letters_are_found_by_reason_rule_object_and_time(
+    store: Store, make_plan: MakePlan, which: Which, found: set[str]
+) -> None:
+    await _bury(store, make_plan, "1", "http_400")
+    await _bury(store, make_plan, "21", "expired")
+    await _bury(store, make_plan, "3", "http_400", rule="r2")
+    assert {letter.id for letter in await dead.newest(store, 10, which)} == found
+    assert set(await dead.ids(store, which)) == found
+
+
+async def test_many_letters_are_all_found(store: Store, make_plan: MakePlan) -> None:
+    for number in range(450):
+        await _bury(store, make_plan, str(number), "x")
+    assert len(await dead.ids(store, Which())) == 450
+    assert len(await dead.newest(store, 7)) == 7
+
+
+async def test_settling_counts_what_was_done_gone_and_refused(store: Store, make_plan: MakePlan) -> None:
+    one, two = await _bury(store, make_plan, "1", "x"), await _bury(store, make_plan, "2", "x")
+    settled = await dead.settle(store, "retry", [one, "never-was"], now=NOW)
+    assert (settled.done, settled.gone, settled.refused) == (1, 1, 0)
+    settled = await dead.settle(store, "drop", [one, two], now=NOW)
+    assert (settled.done, settled.gone) == (1, 1)
+    assert await dead.ids(store, Which()) == []
+    assert [lane.name for lane in await lanes.claim(store, 5)] == ["hubspot/1/contact/1"]
