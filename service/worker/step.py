@@ -57,8 +57,10 @@ async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepR
             "begun_before", f"an earlier attempt at `{step.do}` was cut short; nobody knows how far it came"
         )
     args = fill_in(action, step, attempt.scope)
-    await _note_before_calling(attempt, desk)
     target = action.target(args) if action.target else None
+    if target is None and not action.sets_values:  # with a target, the fence notes it
+        attempt.notes.fields[f"step:{step.index}"] = encode(StepRecord(state="pending", at=started))
+    await _note_before_calling(attempt, desk)
     allowed = await _ask_fence(target, action, step, attempt, desk) if target else frozenset()
     if target and not allowed:
         return StepRecord(state="superseded", at=started, reason="newer_fact")
