@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from service.actions import Action, Target
 from service.engine import Rule, Step, StepScope
-from service.errors import LeaseLost, Permanent, Retryable, SluiceError, Uncertain
+from service.errors import LeaseLost, Permanent, Retryable, SluiceError, StepError, Uncertain
 from service.store import lanes
 from service.store.lanes import Busy, Notes
 from service.store.records import Lane, StepRecord, encode
@@ -40,8 +40,14 @@ class Attempt(Struct):
 async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
     """Do one step, unless an earlier attempt did it already. Raises StepError, RecordBusy, LeaseLost."""
     record = attempt.lane.head.record.steps.get(step.index)
-    if record is None or record.state == "pending":
-        record = await _do(step, attempt, desk, begun=record is not None)
+    if record is None or record.state in ("pending", "failed"):
+        try:
+            record = await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
+        except StepError as error:
+            # This attempt has ended, so the next one may call again; only one that was cut short leaves `pending`.
+            failed = StepRecord(state="failed", at=desk.now(), reason=error.reason, message=str(error))
+            attempt.notes.fields[f"step:{step.index}"] = encode(failed)
+            raise
         attempt.notes.fields[f"step:{step.index}"] = encode(record)
     if step.name and record.state == "done":
         attempt.results[step.name] = record.result
