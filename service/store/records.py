@@ -93,7 +93,7 @@ class Waiting(Struct, frozen=True):
     behind: int = 0
     """How many more runs wait in the lane."""
     unreadable: bool = False
-    """True if this version of Sluice cannot read the run; then only its key, lane and time are right."""
+    """True if this version of Sluice cannot read the run or its ledger; then only its key, lane and time are right."""
 
 
 class Lane(Struct, kw_only=True):
@@ -131,11 +131,12 @@ def waiting(lane: str, member: bytes, occurred_at: int, ledger: list[bytes], beh
     """Read a lane's member (`<ms>-<seq>-<n> <run key> <Run>`) and the flat ledger of its run."""
     order, key, blob = member.split(b" ", 2)
     ms, seq, _ = order.decode().split("-")
-    event_id, record = f"{int(ms)}-{int(seq)}", run_record(ledger)
+    event_id = f"{int(ms)}-{int(seq)}"
     try:
-        return Waiting(member, event_id, _run.decode(blob), record, behind)
-    except msgspec.DecodeError:
-        return Waiting(member, event_id, _stand_in(lane, key.decode(), occurred_at), record, behind, unreadable=True)
+        return Waiting(member, event_id, _run.decode(blob), run_record(ledger), behind)
+    except ValueError:  # msgspec's own errors are such, but so is text that is not UTF-8, or a number that is none
+        stand_in = _stand_in(lane, key.decode(), occurred_at)
+        return Waiting(member, event_id, stand_in, RunRecord(), behind, unreadable=True)
 
 
 def _stand_in(lane: str, key: str, occurred_at: int) -> Run:
@@ -147,7 +148,7 @@ def _stand_in(lane: str, key: str, occurred_at: int) -> Run:
 
 
 def run_record(ledger: list[bytes]) -> RunRecord:
-    """Read a ledger as Redis returns it: fields and values in turn."""
+    """Read a ledger as Redis returns it: fields and values in turn. Raises ValueError if it cannot be read."""
     fields = {name.decode(): value for name, value in zip(ledger[::2], ledger[1::2], strict=True)}
     return RunRecord(
         state=fields.get("state", b"waiting").decode(),  # type: ignore[arg-type]

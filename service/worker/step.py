@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from service.actions import Action
 from service.engine import Rule, Step, StepScope
-from service.errors import LeaseLost, Permanent, Retryable, SluiceError, Uncertain
+from service.errors import LeaseLost, Permanent, Retryable, SluiceError, StepError, Uncertain
 from service.store import lanes
 from service.store.lanes import Busy, Notes
 from service.store.records import Lane, StepRecord, encode
@@ -43,9 +43,15 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
     """Do one step, unless it has been done already. Raises StepError, RecordBusy, LeaseLost."""
     head = attempt.lane.head
     record = head.record.steps.get(step.index)
-    if record is None or record.state == "pending":
+    if record is None or record.state in ("pending", "failed"):
         made = attempt.lane.made.pop(head.run.key, None)
-        record = made or await _do(step, attempt, desk, begun=record is not None)
+        try:
+            record = made or await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
+        except StepError as error:
+            # This attempt has ended, so the next one may call again; only one that was cut short leaves `pending`.
+            failed = StepRecord(state="failed", at=desk.now(), reason=error.reason, message=str(error))
+            attempt.notes.fields[f"step:{step.index}"] = encode(failed)
+            raise
         attempt.notes.fields[f"step:{step.index}"] = encode(record)
     if step.name and record.state == "done":
         attempt.results[step.name] = record.result
@@ -61,6 +67,8 @@ async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepR
             "begun_before", f"an earlier attempt at `{step.do}` was cut short; nobody knows how far it came"
         )
     args = fill_in(action, step, attempt.scope)
+    if action.target is None and not action.sets_values:  # with a target, the fence notes it
+        attempt.notes.fields[f"step:{step.index}"] = encode(StepRecord(state="pending", at=started))
     await _note_before_calling(attempt, desk)
     write = await merge.gather(action, args, attempt.lane, desk)
     if write is None:
