@@ -9,14 +9,16 @@ from pathlib import Path
 import msgspec
 import structlog
 from litestar import Litestar
+from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
+from redis.exceptions import RedisError
 
 from service import sources
 from service.actions import ACTIONS
 from service.engine import render
 from service.errors import SettingsError, StoreUnavailable
 from service.ingress.admin import admin
-from service.ingress.http import livez, metrics, readyz, webhook
+from service.ingress.http import fault, livez, metrics, readyz, webhook
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import Spill, Spilled
@@ -39,7 +41,7 @@ _DRAIN_SPILL_S = 1
 
 
 def create_app(settings: Found) -> Litestar:
-    """Make the ingress. Raises SettingsError if the rules folder is missing or no source is configured."""
+    """Make the ingress. Raises SettingsError if no source is configured."""
     ingress = settings.of(IngressSettings)
     opened = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
     desk = make_desk(ingress, opened)
@@ -48,8 +50,6 @@ def create_app(settings: Found) -> Litestar:
 
     @contextlib.asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
-        for warning in await durability.check(opened):
-            log.warning(warning)
         for problem in desk.rules.problems:
             log.warning("rule problem", problem=render(problem))
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
@@ -71,19 +71,32 @@ def create_app(settings: Found) -> Litestar:
             *([admin(ingress.admin_token, opened, desk.now)] if ingress.admin_token else []),
         ],
         lifespan=[life],
+        exception_handlers={HTTPException: fault},
         openapi_config=OpenAPIConfig(title="Sluice", version="1", render_plugins=[], path="/api/schema"),
         logging_config=None,
     )
 
 
+async def check(settings: Found) -> None:
+    """Look at Redis before anything is promised. Raises SettingsError if it cannot keep what is to be promised.
+
+    A Redis that does not answer is no reason not to start: it may come up, and until then senders are told to come back.
+    """
+    opened = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
+    try:
+        for warning in await durability.check(opened):
+            log.warning(warning)
+    except (RedisError, OSError, TimeoutError) as error:
+        log.warning("Redis does not answer; until it does, senders are told to come back", error=type(error).__name__)
+    finally:
+        await opened.close()
+
+
 def make_desk(ingress: IngressSettings, opened: Store) -> Desk:
     """Put together what receiving needs, with the real clock."""
-    folder = Path(ingress.rules)
-    if not folder.is_dir():
-        raise SettingsError([f"SLUICE_RULES: there is no folder {ingress.rules}"])
     return Desk(
         acceptor=Acceptor(opened),
-        rules=RuleBook(folder, {name: action.args for name, action in ACTIONS.items()}, opened),
+        rules=RuleBook(Path(ingress.rules), {name: action.args for name, action in ACTIONS.items()}, opened),
         spill=Spill(Path(ingress.spill_dir), ingress.spill_mib * 1024 * 1024) if ingress.spill_dir else None,
         now=lambda: time.time_ns() // 1_000_000,
     )

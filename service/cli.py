@@ -16,6 +16,7 @@ from typing import Any, Literal, NoReturn
 import httpx
 import msgspec
 import rich_click as click
+import structlog
 import uvicorn
 from rich.console import Console
 
@@ -31,6 +32,7 @@ from service.observe import logs
 from service.observe.mask import mask
 from service.sandbox.__main__ import arguments
 from service.sandbox.__main__ import run as run_sandbox
+from service.sources import SOURCES
 from service.store import Options, Store, dead, journal, open_store
 from service.store.dead import Which
 from service.store.records import DeadLetter, plain
@@ -80,10 +82,12 @@ async def dev(once: bool, rules: Path, fixtures: Path, port: int) -> int:
 
 @main.command()
 def serve() -> None:
-    """Run the ingress: webhooks in, promises out."""
+    """Run the ingress: webhooks in, promises out. Its settings are the README's, in the environment."""
     logs.configure()
     try:
         found = settings.read(app.WANTED)
+        _warn_of_typos()
+        asyncio.run(app.check(found))
         ingress = app.create_app(found)
     except SettingsError as error:
         _tell_settings(error)
@@ -94,9 +98,11 @@ def serve() -> None:
 @main.command()
 @command
 async def work() -> None:
-    """Run a worker: runs out, Sakari called."""
+    """Run a worker: runs out, Sakari called. Its settings are the README's, in the environment."""
     logs.configure()
-    await worker.work(settings.read(worker.WANTED))
+    found = settings.read(worker.WANTED)
+    _warn_of_typos()
+    await worker.work(found)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -119,13 +125,18 @@ async def sandbox(options: tuple[str, ...]) -> None:
 async def send_command(source: str, fixture: str, fresh: bool, url: str | None, fixtures: Path) -> int:
     """Send a delivery, signed as SOURCE would, to a running ingress. FIXTURE is a name, or a folder with request.http."""
     environ = settings.environment()
-    if "SLUICE_PUBLIC_URL" not in environ:
-        raise SettingsError(["SLUICE_PUBLIC_URL is not set, and no `sluice dev` runs in this folder"])
+    address = url or environ.get("SLUICE_PUBLIC_URL")
+    if address is None:
+        raise SettingsError(
+            ["SLUICE_PUBLIC_URL is not set, there is no --url, and no `sluice dev` runs in this folder"]
+        )
+    environ.setdefault("SLUICE_PUBLIC_URL", address)
+    if source not in SOURCES:
+        raise click.UsageError(f"there is no source `{source}`; there are: {', '.join(SOURCES)}")
     try:
         folder = find(fixtures, source, fixture)
     except FileNotFoundError as error:
         raise click.UsageError(str(error)) from None
-    address = url or environ["SLUICE_PUBLIC_URL"]
     async with httpx.AsyncClient(trust_env=False) as client:
         try:
             answer = await send(client, configured_routes(environ), folder, url=address, fresh=fresh)
@@ -166,7 +177,7 @@ def events() -> None:
 
 
 @events.command("list")
-@click.option("--most", type=int, default=20, show_default=True)
+@click.option("--most", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
 @json_option
 @command
 async def list_events(most: int, as_json: bool) -> None:
@@ -178,7 +189,7 @@ async def list_events(most: int, as_json: bool) -> None:
         return
     for story in stories:
         event = story.entry.event
-        runs = ", ".join(f"{rule}: {run.state}" for rule, run in story.runs.items()) or "no rule"
+        runs = ", ".join(f"{rule}: {state}" for rule, state in story.states.items()) or "no rule"
         out.print(
             f"{story.id}  {event.type:<24} {event.lane:<44} {runs}", highlight=False, markup=False, soft_wrap=True
         )
@@ -246,42 +257,52 @@ def _ago(text: str | None) -> int | None:
 
 @dead_letters.command("list")
 @which_options
-@click.option("--most", type=int, default=20, show_default=True)
+@click.option("--most", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
 @json_option
 @command
 async def list_dead(most: int, as_json: bool, **which: Any) -> None:
     """List the newest dead letters that fit."""
     async with _opened() as store:
         letters = await dead.newest(store, most, _which(**which))
+        total = await dead.count(store)
     if as_json:
         click.echo(msgspec.json.encode([_shown(letter) for letter in letters]))
         return
     for letter in letters:
-        what = letter.rule or letter.kind
-        out.print(
-            f"{letter.id}  {what}  {letter.reason}: {letter.message}", highlight=False, markup=False, soft_wrap=True
-        )
-    out.print(f"{len(letters)} dead letters." if letters else "No dead letters.", style="dim")
+        line = f"{view.day(letter.at)}  {letter.id}  {letter.rule or letter.kind}  {letter.reason}: {letter.message}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    out.print(f"{len(letters)} shown, {total} in all." if total else "No dead letters.", style="dim")
 
 
 def _shown(letter: DeadLetter) -> dict[str, Any]:
     shown: dict[str, Any] = plain(letter)
-    return {**{name: value for name, value in shown.items() if name != "member"}, "body": f"{len(letter.body)} bytes"}
+    del shown["member"]
+    return {**shown, "body": f"{len(letter.body)} bytes" if letter.body else ""}
 
 
 @dead_letters.command("show")
 @click.argument("letter_id")
-@click.option("--unmasked", is_flag=True, help="Show the body of a delivery that made no sense.")
+@click.option("--unmasked", is_flag=True, help="Show the body of a delivery that made no sense, and what was sent.")
+@json_option
 @command
-async def show_dead(letter_id: str, unmasked: bool) -> None:
-    """Show one dead letter."""
+async def show_dead(letter_id: str, unmasked: bool, as_json: bool) -> None:
+    """Show one dead letter: why it died, what was tried, and the event that it came from."""
     async with _opened() as store:
         letter = await _letter(store, letter_id)
-    for name, value in msgspec.structs.asdict(letter).items():
-        if name == "member" or not value:
-            continue
-        text = f"{len(value)} bytes (--unmasked shows them)" if name == "body" and not unmasked else value
-        out.print(f"{name:<12} {text}", highlight=False, markup=False, soft_wrap=True)
+        event = await journal.read(store, letter.event_id) if letter.event_id else None
+        story = await journal.story(store, event) if event else None
+    shown = _shown(letter)
+    if unmasked and letter.body:
+        shown["body"] = letter.body.decode(errors="replace")
+    if as_json:
+        click.echo(msgspec.json.encode(shown))
+        return
+    for name, value in shown.items():
+        if value:
+            text = view.day(value) if name in ("at", "occurred_at") else value
+            out.print(f"{name:<12} {text}", highlight=False, markup=False, soft_wrap=True)
+    for line in view.lines(story, masked=not unmasked) if story else []:
+        out.print(line, highlight=False, soft_wrap=True)
 
 
 @dead_letters.command("retry")
@@ -335,7 +356,10 @@ async def _letter(store: Store, letter_id: str) -> DeadLetter:
 @asynccontextmanager
 async def _opened() -> AsyncIterator[Store]:
     """Open the store of the installation that the environment names, or of the `sluice dev` that runs here."""
-    found = settings.read({settings.ClientSettings: "SLUICE_"}, settings.environment())
+    environ = settings.environment()
+    if "SLUICE_REDIS_URL" not in environ and "SLUICE_REDIS_URL_FILE" not in environ:
+        raise SettingsError(["SLUICE_REDIS_URL is not set, and no `sluice dev` runs in this folder"])
+    found = settings.read({settings.ClientSettings: "SLUICE_"}, environ)
     store = open_store(found.of(settings.ClientSettings).redis_url, Options())
     try:
         if not await store.answers():
@@ -343,6 +367,11 @@ async def _opened() -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+def _warn_of_typos() -> None:
+    for name in settings.unknown({**app.WANTED, **worker.WANTED}):
+        structlog.get_logger("sluice").warning(name)
 
 
 def _now() -> int:

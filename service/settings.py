@@ -5,10 +5,12 @@ as `…_FILE` instead, naming a file (a mounted secret) that holds the value. A 
 all valid at once, which is how a secret is rotated.
 """
 
+import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -30,6 +32,10 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
     claim_hours: Positive = 72
     journal_length: Positive = 1_000_000
 
+    def faults(self, prefix: str) -> list[str]:
+        """Say what is wrong with the address of Redis."""
+        return redis_faults(self.redis_url, prefix)
+
 
 class IngressSettings(Struct, frozen=True, kw_only=True):
     """What `sluice serve` needs. `public_url` is the address that the CRMs call: HubSpot signs it."""
@@ -44,9 +50,24 @@ class IngressSettings(Struct, frozen=True, kw_only=True):
     admin_token: tuple[str, ...] = ()
     """Bearer tokens of the admin API; without one there is no admin API."""
 
-    def __post_init__(self) -> None:
-        if not self.public_url.startswith(("https://", "http://")):
-            raise ValueError("SLUICE_PUBLIC_URL must start with https:// (or http:// on this machine)")
+    def faults(self, prefix: str) -> list[str]:
+        """Say what is wrong with the public address and the folders."""
+        found = []
+        if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", self.public_url):
+            found.append(
+                f"{prefix}PUBLIC_URL must be https://host or https://host/prefix, without user, query or fragment"
+            )
+        if not Path(self.rules).is_dir():
+            found.append(f"{prefix}RULES: there is no folder `{self.rules}`")
+        if self.spill_dir:
+            try:
+                Path(self.spill_dir).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                found.append(f"{prefix}SPILL_DIR: cannot make the folder `{self.spill_dir}`: {error.strerror}")
+            else:
+                if not os.access(self.spill_dir, os.W_OK):
+                    found.append(f"{prefix}SPILL_DIR: the folder `{self.spill_dir}` cannot be written")
+        return found
 
 
 class SakariSettings(Struct, frozen=True, kw_only=True):
@@ -56,6 +77,12 @@ class SakariSettings(Struct, frozen=True, kw_only=True):
     client_id: str
     client_secret: str
     url: str = "https://api.sakari.io"
+
+    def faults(self, prefix: str) -> list[str]:
+        """Say what is wrong with Sakari's address."""
+        if re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", self.url):
+            return []
+        return [f"{prefix}URL must be https://host or https://host/path, without user, query or fragment"]
 
     def __repr__(self) -> str:
         return f"SakariSettings(account_id={self.account_id!r}, url={self.url!r})"
@@ -78,6 +105,17 @@ class ClientSettings(Struct, frozen=True, kw_only=True):
 
     redis_url: str
 
+    def faults(self, prefix: str) -> list[str]:
+        """Say what is wrong with the address of Redis."""
+        return redis_faults(self.redis_url, prefix)
+
+
+def redis_faults(url: str, prefix: str) -> list[str]:
+    """Say what is wrong with a Redis URL, without repeating it: it may hold a password."""
+    if re.match(r"(rediss?|unix)://.", url):
+        return []
+    return [f"{prefix}REDIS_URL must start with redis://, rediss:// or unix://"]
+
 
 class Found(dict[type[Struct], Struct]):
     """Settings by their type."""
@@ -88,22 +126,39 @@ class Found(dict[type[Struct], Struct]):
 
 
 def read(wanted: Mapping[Any, str], environ: Mapping[str, str] | None = None) -> Found:
-    """Read settings: types and their prefixes. Raises SettingsError that names every fault at once."""
+    """Read settings: types and their prefixes. Raises SettingsError that names every fault at once.
+
+    A type may have a method `faults(prefix)` that says in sentences what is wrong beyond the types.
+    """
     environ = os.environ if environ is None else environ
     found = Found()
     problems: list[str] = []
     for kind, prefix in wanted.items():
-        before = len(problems)
-        values = _values(kind, prefix, environ, problems)
-        if len(problems) > before:
-            continue
-        try:
-            found[kind] = msgspec.convert(values, kind, strict=False)
-        except msgspec.ValidationError as error:
-            problems.append(_explain(error, prefix))
+        values, wrong = _values(kind, prefix, environ)
+        missing = {field.name: "" for field in msgspec.structs.fields(kind) if field.required}
+        found[kind] = kind(**missing | values)
+        named = {problem.split()[0] for problem in wrong}
+        faults: list[str] = getattr(found[kind], "faults", _none)(prefix)
+        problems += wrong + [fault for fault in faults if fault.split()[0].rstrip(":") not in named]
     if problems:
         raise SettingsError(problems)
     return found
+
+
+def unknown(wanted: Mapping[Any, str], environ: Mapping[str, str] | None = None) -> list[str]:
+    """Name the variables that look like settings and are none, each with the near miss; often a typo."""
+    environ = os.environ if environ is None else environ
+    names = {prefix + field.name.upper() for kind, prefix in wanted.items() for field in msgspec.structs.fields(kind)}
+    told = []
+    for name in sorted(environ):
+        if name.startswith("SLUICE_") and name.removesuffix("_FILE") not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            told.append(f"{name} is no setting of Sluice" + (f"; did you mean {near[0]}?" if near else ""))
+    return told
+
+
+def _none(_: str) -> list[str]:
+    return []
 
 
 def given(name: str) -> str | None:
@@ -120,32 +175,59 @@ def environment() -> dict[str, str]:
     return {**dict(line.split("=", 1) for line in lines), **os.environ}
 
 
-def _values(kind: type[Struct], prefix: str, environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+def _values(kind: type[Struct], prefix: str, environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Read the fields of one type; the values that are set, and what is wrong."""
     values: dict[str, Any] = {}
-    hints = get_type_hints(kind)
+    problems: list[str] = []
+    hints = get_type_hints(kind, include_extras=True)
     for field in msgspec.structs.fields(kind):
         name = prefix + field.name.upper()
-        text = _text(name, environ, problems)
-        if text is None:
-            if field.required:
-                problems.append(f"{name} is not set (nor {name}_FILE)")
-            continue
-        is_tuple = getattr(hints[field.name], "__origin__", None) is tuple
-        values[field.name] = tuple(filter(None, (part.strip() for part in text.split(",")))) if is_tuple else text
-    return values
-
-
-def _text(name: str, environ: Mapping[str, str], problems: list[str]) -> str | None:
-    path = environ.get(name + "_FILE")
-    if path:
         try:
-            return Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(f"{name}_FILE: cannot read {path}: {type(error).__name__}")
-            return ""
-    return environ.get(name)
+            text = _text(name, environ)
+            if text:
+                values[field.name] = _parse(name, text, hints[field.name])
+            elif field.required:
+                problems.append(f"{name} is not set (nor {name}_FILE)")
+        except ValueError as error:
+            problems.append(str(error))
+    return values, problems
 
 
-def _explain(error: msgspec.ValidationError, prefix: str) -> str:
-    message, _, path = str(error).rpartition(" - at `$.")
-    return f"{prefix}{path.rstrip('`').upper()}: {message}" if message else str(error)
+def _text(name: str, environ: Mapping[str, str]) -> str:
+    path = environ.get(name + "_FILE")
+    if not path:
+        return environ.get(name, "")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name}_FILE: cannot read {path}: {type(error).__name__}") from None
+
+
+def _parse(name: str, text: str, hint: Any) -> Any:
+    """Make a value of a text. The text itself, which may be a secret, is repeated only where it cannot be one."""
+    if get_origin(hint) is tuple:
+        return tuple(filter(None, (part.strip() for part in text.split(","))))
+    if get_origin(hint) is Literal and text not in get_args(hint):
+        raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}; it is `{text}`")
+    if hint is bool:
+        if text.lower() not in _TRUTH:
+            raise ValueError(f"{name} must be true or false; it is `{text}`")
+        return _TRUTH[text.lower()]
+    try:
+        return msgspec.convert(text, hint, strict=False)
+    except msgspec.ValidationError:
+        raise ValueError(f"{name} must be {_spoken(hint)}; it is `{text}`") from None
+
+
+_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _spoken(hint: Any) -> str:
+    """Say a numeric type in words: `a whole number from 0 to 65535`."""
+    kind, *rest = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    words = "a whole number" if kind is int else "a number"
+    for meta in rest:
+        words += f" above {meta.gt}" if meta.gt is not None else ""
+        words += f" from {meta.ge} to {meta.le}" if meta.le is not None else ""
+        words += f" of at least {meta.ge}" if meta.ge is not None and meta.le is None else ""
+    return words

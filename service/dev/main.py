@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import shutil
 import signal
 import time
@@ -12,16 +13,20 @@ import httpx
 from msgspec import Struct
 from rich.console import Console
 
+from service.actions import ACTIONS
 from service.dev import view
 from service.dev.processes import NotStarted, embedded_redis, free_port, is_free, running, sluice
 from service.dev.samples import SAMPLES, Sample, configured_routes, find, send
-from service.settings import DEV_FILE
+from service.engine import load, read_folder, render
+from service.settings import DEV_FILE, redis_faults
 from service.sources.delivery import Route
-from service.store import Options, Store, journal, open_store
+from service.store import Options, Store, dead, journal, open_store
+from service.store.dead import Which
 from service.store.journal import Journalled, Story
 
 _SETTLED_S = 30.0
 _READY_S = 30.0
+_MISFITS = Which(kind="delivery")
 
 
 class Stage(Struct, frozen=True):
@@ -40,9 +45,8 @@ async def dev(*, once: bool, rules: Path, fixtures: Path, redis_url: str | None,
     for sign in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
     folder = DEV_FILE.parent
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    async with _stage(folder, rules, redis_url, port, console) as stage:
+    folder.mkdir(parents=True, exist_ok=True)
+    async with _alone(folder), _stage(folder, rules, redis_url, port, console) as stage:
         store = open_store(stage.environ["SLUICE_REDIS_URL"], Options())
         try:
             good = await _send_samples(store, stage, fixtures, console, stopped)
@@ -57,12 +61,36 @@ async def dev(*, once: bool, rules: Path, fixtures: Path, redis_url: str | None,
 
 
 @contextlib.asynccontextmanager
+async def _alone(folder: Path) -> AsyncIterator[None]:
+    """Take a folder for ourselves and empty it. Raises NotStarted if another `sluice dev` lives there."""
+    with (folder.parent / "dev.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotStarted("`sluice dev` runs in this folder already; stop that one, or use another clone") from None
+        shutil.rmtree(folder)
+        folder.mkdir()
+        yield
+
+
+def _tell_rule_problems(rules: Path, console: Console) -> None:
+    """Show what is wrong with the rules: a file with an error is not in force, and nobody should have to wonder."""
+    loaded = load(read_folder(rules), {name: action.args for name, action in ACTIONS.items()})
+    for problem in loaded.problems:
+        console.print(render(problem) + "\n", markup=False, highlight=False, soft_wrap=True)
+    if loaded.broken:
+        console.print(f"[red]Not in force because of errors: {', '.join(sorted(loaded.broken))}[/]\n")
+
+
+@contextlib.asynccontextmanager
 async def _stage(folder: Path, rules: Path, redis_url: str | None, port: int, console: Console) -> AsyncIterator[Stage]:
     """Run Redis, the sandbox, the ingress and a worker; they stop in the opposite order."""
     async with contextlib.AsyncExitStack() as stack:
+        _tell_rule_problems(rules, console)
         console.print("Starting Redis, a stand-in for Sakari, the ingress and a worker …", style="dim")
         (folder / "redis").mkdir()
         redis = await stack.enter_async_context(embedded_redis(folder / "redis")) if redis_url is None else redis_url
+        await _check_redis(redis)
         environ = _environment(folder, rules, redis, port if is_free(port) else free_port())
         for name, command, url in (
             ("sandbox", _sandbox(environ), environ["SLUICE_SAKARI_URL"] + "/_sandbox/state"),
@@ -77,6 +105,17 @@ async def _stage(folder: Path, rules: Path, redis_url: str | None, port: int, co
         stack.callback(DEV_FILE.unlink, missing_ok=True)
         console.print(f"Ready at {environ['SLUICE_PUBLIC_URL']}; logs in {folder}/*.log", style="dim")
         yield Stage(environ["SLUICE_PUBLIC_URL"], environ)
+
+
+async def _check_redis(url: str) -> None:
+    if faults := redis_faults(url, "SLUICE_"):
+        raise NotStarted(faults[0])
+    store = open_store(url, Options())
+    try:
+        if not await store.answers():
+            raise NotStarted("SLUICE_REDIS_URL: nothing answers there; unset it to get an embedded Redis")
+    finally:
+        await store.close()
 
 
 def _environment(folder: Path, rules: Path, redis_url: str, port: int) -> dict[str, str]:
@@ -150,7 +189,8 @@ async def _send_sample(
     answer = await send(client, routes, find(fixtures, sample.source, sample.fixture), url=stage.url, fresh=True)
     console.print(
         f"[dim]POST {answer.request.url.path}  {sample.fixture}  →  {answer.status_code} {answer.text}"
-        f"  ({answer.elapsed.total_seconds() * 1000:.0f} ms)[/]"
+        f"  ({answer.elapsed.total_seconds() * 1000:.0f} ms)[/]",
+        soft_wrap=True,
     )
     if not answer.is_success:
         return False
@@ -175,22 +215,39 @@ async def _settled(store: Store, event: Journalled) -> Story:
 
 
 async def _watch_until(stopped: asyncio.Event, store: Store, console: Console) -> None:
-    """Show new events as they come, until told to stop."""
+    """Show new events, and deliveries that made no sense, as they come, until told to stop."""
+    last = [event.id for event in await journal.newest(store, 1)]
+    watching = [
+        asyncio.create_task(_watch_events(store, last[0] if last else "0", console)),
+        asyncio.create_task(_watch_misfits(store, console)),
+    ]
+    await asyncio.wait([*watching, stopping := asyncio.create_task(stopped.wait())], return_when="FIRST_COMPLETED")
+    for task in [*watching, stopping]:
+        task.cancel()
+    await asyncio.gather(*watching, stopping, return_exceptions=True)
 
-    async def watch() -> None:
-        last = [event.id for event in await journal.newest(store, 1)]
-        async with asyncio.TaskGroup() as tasks:
-            async for event in journal.follow(store, after=last[0] if last else "0"):
-                tasks.create_task(follow(event))
 
-    async def follow(event: Journalled) -> None:
-        _show(await _settled(store, event), console)
+async def _watch_events(store: Store, after: str, console: Console) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        async for event in journal.follow(store, after=after):
+            tasks.create_task(_follow(store, event, console))
 
-    watching = asyncio.create_task(watch())
-    await stopped.wait()
-    watching.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await watching
+
+async def _follow(store: Store, event: Journalled, console: Console) -> None:
+    _show(await _settled(store, event), console)
+
+
+async def _watch_misfits(store: Store, console: Console) -> None:
+    known = set(await dead.ids(store, _MISFITS))
+    while True:
+        for letter in await dead.newest(store, 100, _MISFITS):
+            if letter.id not in known:
+                known.add(letter.id)
+                console.print(
+                    f"[red]✗[/] a delivery of {letter.source} made no sense: {letter.message}", highlight=False
+                )
+                console.print(f"    kept as a dead letter: sluice dead show {letter.id}", style="dim")
+        await asyncio.sleep(0.5)
 
 
 def _show(story: Story, console: Console) -> None:
@@ -199,12 +256,22 @@ def _show(story: Story, console: Console) -> None:
 
 
 def _tell_what_next(stage: Stage, console: Console) -> None:
-    console.print(
-        "\nIt stays up and shows new events as they come. In another terminal, in this folder, try:\n"
-        "  [bold].venv/bin/sluice send hubspot contact.updated__lifecyclestage_customer --fresh[/]   a new fact\n"
-        "  [bold].venv/bin/sluice send hubspot contact.updated__lifecyclestage_customer[/]           twice: a redelivery\n"
-        "  [bold].venv/bin/sluice events list[/]      [bold].venv/bin/sluice dead list[/]\n"
-        f"  Edit {stage.environ['SLUICE_RULES']}/*.yaml, check with [bold].venv/bin/sluice rules lint[/], start again.\n"
-        "Ctrl-C stops everything.\n",
-        highlight=False,
-    )
+    for line in (
+        "",
+        "It stays up and shows new events as they come. In another terminal, in this folder, try:",
+        "  # a new fact: it is done",
+        "  [bold].venv/bin/sluice send hubspot contact.updated__lifecyclestage_customer --fresh[/]",
+        "  # the same delivery twice: the second one does nothing",
+        "  [bold].venv/bin/sluice send hubspot contact.updated__lifecyclestage_customer[/]",
+        "  # what came in, and what could not be done",
+        "  [bold].venv/bin/sluice events list[/]",
+        "  [bold].venv/bin/sluice dead list[/]",
+        "  # make the stand-in for Sakari refuse the next write, send one, and see a dead letter",
+        "  [bold]curl -X PUT " + stage.environ["SLUICE_SAKARI_URL"] + "/_sandbox/misbehaviour "
+        """-d '{"faults": [{"path": "/attributes/", "status": 400, "times": 1}]}'[/]""",
+        f"  # edit {stage.environ['SLUICE_RULES']}/*.yaml, check, and start again",
+        "  [bold].venv/bin/sluice rules lint[/]",
+        f"All addresses and secrets stand in {DEV_FILE}. Ctrl-C stops everything.",
+        "",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)

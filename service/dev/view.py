@@ -46,14 +46,14 @@ def lines(story: Story, *, masked: bool = True) -> list[str]:
 
 def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
     took = f"  [dim]{run.ended_at - story.entry.received_at} ms after it arrived[/]" if run.ended_at else ""
-    tries = f"  [yellow]after {run.tries} failed tries[/]" if run.tries else ""
+    tries = f"  [yellow]{run.tries} failed {'try' if run.tries == 1 else 'tries'}[/]" if run.tries else ""
     why = f"  {escape(run.message)}" if run.message else ""
     told = [f"    {_MARKS[run.state]} [bold]{escape(rule)}[/]  {run.state}{took}{tries}{why}"]
     return told + [_step(number, step, masked) for number, step in sorted(run.steps.items())]
 
 
 def _step(number: int, step: StepRecord, masked: bool) -> str:
-    parts = [f"        {_MARKS[step.state]} step {number + 1}"]
+    parts = [f"        {_MARKS[step.state]} step {number + 1} {step.do}"]
     if step.args is not None:
         parts.append(escape(_short(mask(step.args) if masked else step.args)))
     if step.result:
@@ -83,3 +83,8 @@ def _short(value: Any) -> str:
 
 def _clock(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def day(at: int) -> str:
+    """Say an instant (ms) in local time, to the second."""
+    return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,10 +1,12 @@
 """HTTP for the ingress: bodies within bounds, errors as answers, and the health of the process."""
 
 import time
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from litestar import MediaType, Request, Response, get, post
+from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
@@ -24,10 +26,17 @@ class Fault(Struct, frozen=True):
 
 
 _HINTS = {
-    401: "The sender was not recognised. Check the secret, SLUICE_PUBLIC_URL (it is what HubSpot signs) and the clock.",
-    413: "The body is larger than SLUICE_MAX_BODY.",
-    503: "Nothing was stored. Send it again.",
+    "wrong_password": "The user or the password is not that of SLUICE_PIPEDRIVE_USER and SLUICE_PIPEDRIVE_PASSWORD.",
+    "missing_password": "The webhook was set up without HTTP authentication.",
+    "malformed_authorization": "The header Authorization is not that of HTTP Basic authentication.",
+    "wrong_secret": "The secret is not that of SLUICE_HUBSPOT_WORKFLOW_SECRET.",
+    "missing_signature": "There is no signature (and no secret, where one is allowed).",
+    "v1_disabled": "There is only a v1 signature, which can be replayed; SLUICE_HUBSPOT_ALLOW_V1 would accept it.",
+    "mismatch": "The signature does not fit. Check the client secret, and that SLUICE_PUBLIC_URL is what HubSpot calls.",
+    "body_too_large": "The body is larger than SLUICE_MAX_BODY.",
+    "store_unavailable": "Nothing was stored. Send it again.",
 }
+_HINT = "The timestamp is missing, no number, or more than five minutes away from this machine's clock."
 
 
 def webhook(route: Route, desk: Desk, max_body: int) -> HTTPRouteHandler:
@@ -42,10 +51,10 @@ def webhook(route: Route, desk: Desk, max_body: int) -> HTTPRouteHandler:
             status, verdict = 200, "accepted"
         except Refusal as refusal:
             status, verdict = refusal.status, refusal.reason
-            answer = Fault(refusal.reason, _HINTS[status])
+            answer = Fault(refusal.reason, _HINTS.get(refusal.reason, _HINT))
         except StoreUnavailable:
             status, verdict = 503, "store_unavailable"
-            answer = Fault(verdict, _HINTS[status])
+            answer = Fault(verdict, _HINTS[verdict])
         DELIVERIES.labels(route.source, verdict).inc()
         ACKNOWLEDGE.labels(route.source).observe(time.perf_counter() - started)
         return _json(answer, status)
@@ -73,6 +82,12 @@ async def _read(request: Request[Any, Any, Any], max_body: int, now: int) -> Del
         body=bytes(body),
         received_at=now,
     )
+
+
+def fault(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Answer what Litestar itself refuses (no such path, wrong method, bad query) in the form of all our answers."""
+    word = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    return _json(Fault(word, error.detail), error.status_code)
 
 
 @get("/livez", media_type=MediaType.TEXT)

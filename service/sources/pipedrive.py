@@ -32,6 +32,13 @@ class Config(Struct, frozen=True, kw_only=True):
     password: tuple[str, ...] = ()
     """All are valid at once: a 401 while a password is being changed would count towards a ban."""
 
+    def faults(self, prefix: str) -> list[str]:
+        """Half a login would open no path, and Pipedrive would ban a webhook that gets 404s."""
+        if bool(self.user) == bool(self.password):
+            return []
+        missing, given = ("PASSWORD", "USER") if self.user else ("USER", "PASSWORD")
+        return [f"{prefix}{missing} is not set, but {prefix}{given} is"]
+
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return masked(self)
 

@@ -63,6 +63,12 @@ async def newest(store: Store, most: int, which: Which = Which()) -> list[DeadLe
     return found
 
 
+async def count(store: Store) -> int:
+    """Count all dead letters."""
+    number: int = await store.redis.zcard(keys.DEAD)
+    return number
+
+
 async def read(store: Store, letter_id: str) -> DeadLetter | None:
     """Fetch one dead letter."""
     return (await _read(store, [letter_id.encode()]))[0]

@@ -1,21 +1,27 @@
 """Can this Redis keep the promise that a 2xx means stored? Asked once, at start-up."""
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from service.errors import SettingsError
 from service.store.connection import Store
+
+_OLDEST = (6, 2)
 
 
 async def check(store: Store) -> list[str]:
     """Look at the server's settings; warnings come back as sentences.
 
-    Raises SettingsError if deliveries are to wait for the append-only file and this server cannot do that. An unreachable
-    server is a warning: it may come up later, and until then senders are told that nothing was stored.
+    Raises SettingsError if this server is too old, or if deliveries are to wait for the append-only file and it cannot do
+    that; and the client's own errors if it does not answer.
     """
-    try:
-        return await _fsync(store) + await _eviction(store)
-    except (RedisError, OSError, TimeoutError) as error:
-        return [f"Redis does not answer ({type(error).__name__}); until it does, senders are told to come back"]
+    await _version(store)
+    return await _fsync(store) + await _eviction(store)
+
+
+async def _version(store: Store) -> None:
+    version = str((await store.redis.info("server")).get("redis_version", ""))
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < _OLDEST:
+        raise SettingsError([f"this Redis is {version}; Sluice needs {'.'.join(map(str, _OLDEST))} or later"])
 
 
 async def _fsync(store: Store) -> list[str]:

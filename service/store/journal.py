@@ -51,6 +51,16 @@ class Story(Struct, frozen=True):
     """Rule id -> what its run did."""
 
     @property
+    def states(self) -> dict[str, str]:
+        """Rule id -> what came of it, for every rule that matched: a run's state, `shadow` or `failed`."""
+        runs = {rule: run.state for rule, run in self.runs.items()}
+        return {
+            **runs,
+            **dict.fromkeys(self.entry.shadowed, "shadow"),
+            **{f.rule: "failed" for f in self.entry.failures},
+        }
+
+    @property
     def ended(self) -> bool:
         """True once nothing more will happen without a person."""
         return all(run.ended for run in self.runs.values())

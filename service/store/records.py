@@ -41,6 +41,8 @@ class StepRecord(Struct, frozen=True, array_like=True, kw_only=True):
     """The arguments as they were sent, bounded; personal data, so it is shown masked."""
     answer: Any = None
     """Sakari's answer, bounded; personal data, so it is shown masked."""
+    do: str = ""
+    """The action."""
 
 
 class RunRecord(Struct, frozen=True, kw_only=True):

@@ -99,4 +99,5 @@ def _tell(event_id: str, run_key: str, verdict: Ended | Postponed) -> None:
     state = verdict.state if isinstance(verdict, Ended) else "postponed"
     rule = run_key.rpartition("/")[2]
     RUNS.labels(rule, state).inc()
-    log.info("run", event_id=event_id, rule=rule, state=state, reason=verdict.reason, message=verdict.message)
+    say = log.warning if state == "dead" else log.info
+    say("run", event_id=event_id, rule=rule, state=state, reason=verdict.reason, message=verdict.message)

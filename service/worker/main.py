@@ -69,8 +69,7 @@ class TicketWorker(Worker):
 async def work(settings: Found) -> None:
     """Run a worker until it is told to stop."""
     store = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
-    for warning in await durability.check(store):
-        log.warning(warning)
+    await _wait_for_redis(store)
     account = settings.of(SakariSettings)
     http = connect(account.url)
     desk = make_desk(store, make_sakari(http, account, store), ACTIONS, settings.of(WorkSettings))
@@ -84,6 +83,19 @@ async def work(settings: Found) -> None:
         await worker.close()
         await http.aclose()
         await store.close()
+
+
+async def _wait_for_redis(store: Store) -> None:
+    """Start once Redis is there. Raises SettingsError if it cannot keep what is promised."""
+    while True:
+        try:
+            for warning in await durability.check(store):
+                log.warning(warning)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("redis away", error=type(error).__name__, hint="trying again every second")
+            await asyncio.sleep(1)
+        else:
+            return
 
 
 def options(settings: StoreSettings) -> Options:

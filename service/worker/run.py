@@ -48,7 +48,8 @@ async def execute(lane: Lane, notes: Notes, desk: Desk) -> Ended | Postponed:
     if isinstance(verdict, Postponed):
         notes.fields |= {"state": "retrying", "tries": lane.head.record.tries + 1}
     else:
-        notes.fields |= {"state": verdict.state, "ended_at": desk.now()}
+        failed = int(verdict.state == "dead")
+        notes.fields |= {"state": verdict.state, "ended_at": desk.now(), "tries": lane.head.record.tries + failed}
     return verdict
 
 

@@ -32,6 +32,8 @@ class Attempt(Struct):
     notes: Notes
     results: dict[str, Any]
     """Step name -> its result, for the steps after it."""
+    args: Any = None
+    """The arguments of the step that is being done, once they are known."""
 
     @property
     def scope(self) -> StepScope:
@@ -44,12 +46,19 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
     head = attempt.lane.head
     record = head.record.steps.get(step.index)
     if record is None or record.state in ("pending", "failed"):
-        made = attempt.lane.made.pop(head.run.key, None)
+        made, attempt.args = attempt.lane.made.pop(head.run.key, None), None
         try:
             record = made or await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
         except StepError as error:
             # This attempt has ended, so the next one may call again; only one that was cut short leaves `pending`.
-            failed = StepRecord(state="failed", at=desk.now(), reason=error.reason, message=str(error))
+            failed = StepRecord(
+                state="failed",
+                at=desk.now(),
+                reason=error.reason,
+                message=str(error),
+                args=bounded(attempt.args, _KEPT_BYTES),
+                do=step.do,
+            )
             attempt.notes.fields[f"step:{step.index}"] = encode(failed)
             raise
         attempt.notes.fields[f"step:{step.index}"] = encode(record)
@@ -61,14 +70,14 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
 async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepRecord:
     action, started = desk.actions[step.do], desk.now()
     if step.applies(attempt.scope, started) is not True:
-        return StepRecord(state="skipped", at=started, reason="condition")
+        return StepRecord(state="skipped", at=started, reason="condition", do=step.do)
     if begun and not action.sets_values:
         raise Uncertain(
             "begun_before", f"an earlier attempt at `{step.do}` was cut short; nobody knows how far it came"
         )
-    args = fill_in(action, step, attempt.scope)
+    attempt.args = args = fill_in(action, step, attempt.scope)
     if action.target is None and not action.sets_values:  # with a target, the fence notes it
-        attempt.notes.fields[f"step:{step.index}"] = encode(StepRecord(state="pending", at=started))
+        attempt.notes.fields[f"step:{step.index}"] = encode(StepRecord(state="pending", at=started, do=step.do))
     await _note_before_calling(attempt, desk)
     write = await merge.gather(action, args, attempt.lane, desk)
     if write is None:
@@ -78,7 +87,7 @@ async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepR
 
 async def _write(action: Action, write: Write, step: Step, attempt: Attempt, desk: Desk, started: int) -> StepRecord:
     """Ask the fence, write what it allows, and note what that did for each run that had a part in it."""
-    superseded = StepRecord(state="superseded", at=started, reason="newer_fact")
+    superseded = StepRecord(state="superseded", at=started, reason="newer_fact", do=step.do)
     allowed = await _ask_fence(write, action, step, attempt, desk)
     record = superseded
     if allowed:
@@ -113,6 +122,7 @@ async def _call(action: Action, args: Any, step: Step, attempt: Attempt, desk: D
         result=_used_later(result.value, step, attempt.rule),
         args=bounded(args, _KEPT_BYTES),
         answer=bounded(result.answer, _KEPT_BYTES),
+        do=step.do,
     )
 
 
@@ -124,7 +134,7 @@ async def _note_before_calling(attempt: Attempt, desk: Desk) -> None:
 
 
 async def _ask_fence(write: Write, action: Action, step: Step, attempt: Attempt, desk: Desk) -> frozenset[str]:
-    pending = None if action.sets_values else (step.index, StepRecord(state="pending", at=desk.now()))
+    pending = None if action.sets_values else (step.index, StepRecord(state="pending", at=desk.now(), do=step.do))
     answer = await lanes.begin(desk.store, attempt.lane, write.record, write.attributes, pending)
     if isinstance(answer, Busy):
         raise RecordBusy
