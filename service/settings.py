@@ -29,6 +29,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
 
     redis_url: str
     durability: Literal["fsync", "memory"] = "fsync"
+    replicas: Annotated[int, Meta(ge=0, le=10)] = 0
     claim_hours: Positive = 72
     journal_length: Positive = 1_000_000
 
@@ -112,9 +113,9 @@ class ClientSettings(Struct, frozen=True, kw_only=True):
 
 def redis_faults(url: str, prefix: str) -> list[str]:
     """Say what is wrong with a Redis URL, without repeating it: it may hold a password."""
-    if re.match(r"(rediss?|unix)://.", url):
+    if re.match(r"(rediss?|unix)://.", url) or re.match(r"redis\+sentinel://[^/]+/[^/]+", url):
         return []
-    return [f"{prefix}REDIS_URL must start with redis://, rediss:// or unix://"]
+    return [f"{prefix}REDIS_URL must be redis://…, rediss://…, unix://… or redis+sentinel://host:26379,host:26379/name"]
 
 
 class Found(dict[type[Struct], Struct]):

@@ -97,13 +97,13 @@ class Acceptor:
             for waiting in group:
                 pipe.evalsha(script.sha, len(queue), *queue, *waiting.args)
             if options.fsync:
-                pipe.execute_command("WAITAOF", 1, 0, options.accept_timeout_ms)
+                pipe.execute_command("WAITAOF", 1, options.replicas, options.accept_timeout_ms)
             answers = await pipe.execute(raise_on_error=False)
             if not isinstance(answers[0], NoScriptError):
                 break
             await self._store.redis.script_load(script.script)
-        synced = answers.pop() if options.fsync else [_FSYNCED]
-        if isinstance(synced, Exception) or synced[0] < _FSYNCED:
+        synced = answers.pop() if options.fsync else [_FSYNCED, options.replicas]
+        if isinstance(synced, Exception) or synced[0] < _FSYNCED or synced[1] < options.replicas:
             return [StoreUnavailable("Redis did not confirm that the delivery is on disk")] * len(group)
         return [_refusal(a) if isinstance(a, Exception) else a for a in answers]
 

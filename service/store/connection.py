@@ -1,11 +1,14 @@
 """The connection to Redis, and the running of scripts over it."""
 
+import re
 from importlib.resources import files
 from typing import Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -20,6 +23,8 @@ class Options(Struct, frozen=True, kw_only=True):
 
     fsync: bool = True
     """Whether an accepted delivery waits for the append-only file."""
+    replicas: int = 0
+    """How many replicas must have an accepted delivery on their disks too: with a failover, the primary alone is not enough."""
     accept_timeout_ms: int = 3_000
     """How long a sender may be kept waiting for Redis before it is told that nothing was stored."""
     claim_ms: int = 72 * HOUR_MS
@@ -57,11 +62,15 @@ class Store(Struct, frozen=True):
     async def close(self) -> None:
         """Close every connection."""
         await self.redis.aclose()
-        await self.redis.connection_pool.disconnect()
+        own = self.redis.connection_pool
+        await own.disconnect()
+        if isinstance(own, SentinelConnectionPool):
+            for sentinel in own.sentinel_manager.sentinels:
+                await sentinel.aclose()
 
 
 def open_store(url: str, options: Options, *, timeout_s: float = 5.0, connections: int = 64) -> Store:
-    """Make a store on the Redis of `url` (redis://, rediss:// or unix://). Connects when first used."""
+    """Make a store on the Redis of `url` (redis://, rediss://, unix:// or redis+sentinel://). Connects when first used."""
     redis = Redis(connection_pool=pool(url, timeout_s=timeout_s, connections=connections))
     return Store(redis, load_scripts(redis), options)
 
@@ -71,15 +80,39 @@ def pool(url: str, *, timeout_s: float, connections: int) -> ConnectionPool:
 
     A command is repeated once, and only if the connection turned out to be dead: every script of ours may be run twice.
     """
-    return BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=timeout_s,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 1),
-        retry_on_error=[RedisConnectionError],
-    )
+    bounds: dict[str, Any] = {
+        "max_connections": connections,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "retry": Retry(NoBackoff(), 1),
+        "retry_on_error": [RedisConnectionError],
+    }
+    if url.startswith(SENTINEL):
+        return _sentinel_pool(url, bounds)
+    return BlockingConnectionPool.from_url(url, timeout=timeout_s, **bounds)
+
+
+SENTINEL = "redis+sentinel://"
+_SENTINEL_URL = re.compile(
+    r"redis\+sentinel://(?:(?P<user>[^:@/]*):(?P<password>[^@/]*)@)?(?P<hosts>[^/@]+)/(?P<name>[^/?]+)(?:/(?P<db>\d+))?"
+)
+
+
+def _sentinel_pool(url: str, bounds: dict[str, Any]) -> ConnectionPool:
+    """Make a pool that asks sentinels for the primary whenever it connects: `redis+sentinel://host:26379,host/name/0`.
+
+    User and password are those of Redis itself. Raises ValueError if the URL is not of that form.
+    """
+    match = _SENTINEL_URL.fullmatch(url)
+    if match is None:
+        raise ValueError("a sentinel URL looks like redis+sentinel://[user:password@]host:26379,host:26379/name[/db]")
+    hosts = [host.partition(":") for host in match["hosts"].split(",")]
+    login = {"username": unquote(match["user"] or "") or None, "password": unquote(match["password"] or "") or None}
+    timeouts = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
+    addresses = [(host, int(port or 26379)) for host, _, port in hosts]
+    sentinels = Sentinel(addresses, sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]
+    wanted = {"db": int(match["db"] or 0), **login, **bounds}
+    return SentinelConnectionPool(match["name"], sentinels, **wanted)  # type: ignore[no-untyped-call]
 
 
 def load_scripts(redis: Redis) -> dict[str, AsyncScript]:

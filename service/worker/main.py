@@ -102,6 +102,7 @@ def options(settings: StoreSettings) -> Options:
     """Turn settings into what the store wants to know."""
     return Options(
         fsync=settings.durability == "fsync",
+        replicas=settings.replicas,
         claim_ms=settings.claim_hours * HOUR_MS,
         journal_length=settings.journal_length,
     )
