@@ -60,6 +60,7 @@ def create_app(settings: Found) -> Litestar:
             finally:
                 for chore in chores:
                     chore.cancel()
+        await desk.acceptor.close()
         await opened.close()
 
     return Litestar(

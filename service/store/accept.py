@@ -72,6 +72,11 @@ class Acceptor:
             raise StoreUnavailable("Redis did not answer in time") from error
         return Receipt(tuple(_meaning(i) for i in ids[: len(plans)]))
 
+    async def close(self) -> None:
+        """Wait for the round that is under way."""
+        if self._flusher is not None:
+            await self._flusher
+
     async def _flush(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting, []

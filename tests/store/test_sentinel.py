@@ -58,7 +58,7 @@ async def test_a_failover_loses_nothing_that_was_accepted(tmp_path: Path, make_p
             await _ready(sentinel)
 
         hosts = ",".join(f"127.0.0.1:{port}" for port in sentinels)
-        store = open_store(f"redis+sentinel://{hosts}/main/0", Options(replicas=1))
+        store = open_store(f"redis+sentinel://{hosts}/main/0", Options(replicas=1, accept_timeout_ms=20_000))
         acceptor = Acceptor(store)
         before = await acceptor.accept("hubspot", [make_plan("before")], [], now=NOW)
         await doomed.aclose()  # the primary goes; its data never comes back
@@ -81,8 +81,10 @@ async def test_a_failover_loses_nothing_that_was_accepted(tmp_path: Path, make_p
 
 async def test_too_few_replicas_is_no_promise(redis_url: str, make_plan: MakePlan) -> None:
     store = open_store(redis_url, Options(replicas=1, accept_timeout_ms=300))
+    acceptor = Acceptor(store)
     with pytest.raises(StoreUnavailable):
-        await Acceptor(store).accept("hubspot", [make_plan("lonely")], [], now=NOW)
+        await acceptor.accept("hubspot", [make_plan("lonely")], [], now=NOW)
+    await acceptor.close()
     await store.close()
 
 
