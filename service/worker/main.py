@@ -58,6 +58,10 @@ class TicketWorker(Worker):
             # arq counts a job before it asks Redis for it, and an error in between leaves the count too high.
             for _ in range(self.job_counter - sum(not task.done() for task in self.tasks.values())):
                 self._release_sem_dec_counter_on_complete()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # redis-py awaits with `asyncio.wait_for`, which in Python 3.11 loses a cancellation now and then.
+            raise asyncio.CancelledError
 
 
 async def work(settings: Found) -> None:
