@@ -37,11 +37,26 @@ _LONGEST_TICKET_S = 300
 
 
 class TicketWorker(Worker):
-    """arq's worker, with two manners added: a clean stop, and patience with Redis."""
+    """arq's worker, with two manners added: a clean stop, and patience with Redis, before, during and after its work."""
 
     def __init__(self, desk: Desk, **settings: Any) -> None:
         super().__init__(**settings)
         self._desk = desk
+
+    async def main(self) -> None:
+        """Work, as soon as there is a Redis."""
+        while not await self._desk.store.answers():
+            log.warning("redis away", hint="trying again every second")
+            await asyncio.sleep(1)
+        await super().main()
+
+    async def close(self) -> None:
+        """Close every connection. arq wants to take its leave of Redis first, which may be away."""
+        try:
+            await super().close()
+        except (RedisError, OSError) as error:
+            log.warning("redis away", error=type(error).__name__, hint="the worker ends all the same")
+            await self.pool.aclose(close_connection_pool=True)
 
     def handle_sig_wait_for_completion(self, signum: Signals) -> None:
         """Claim no new lanes; let what runs finish within the grace time."""
