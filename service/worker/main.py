@@ -37,11 +37,26 @@ _LONGEST_TICKET_S = 300
 
 
 class TicketWorker(Worker):
-    """arq's worker, with two manners added: a clean stop, and patience with Redis."""
+    """arq's worker, with two manners added: a clean stop, and patience with Redis, before, during and after its work."""
 
     def __init__(self, desk: Desk, **settings: Any) -> None:
         super().__init__(**settings)
         self._desk = desk
+
+    async def main(self) -> None:
+        """Work, as soon as there is a Redis."""
+        while not await self._desk.store.answers():
+            log.warning("redis away", hint="trying again every second")
+            await asyncio.sleep(1)
+        await super().main()
+
+    async def close(self) -> None:
+        """Close every connection. arq wants to take its leave of Redis first, which may be away."""
+        try:
+            await super().close()
+        except (RedisError, OSError) as error:
+            log.warning("redis away", error=type(error).__name__, hint="the worker ends all the same")
+            await self.pool.aclose(close_connection_pool=True)
 
     def handle_sig_wait_for_completion(self, signum: Signals) -> None:
         """Claim no new lanes; let what runs finish within the grace time."""
@@ -64,6 +79,10 @@ class TicketWorker(Worker):
             # arq counts a job before it asks Redis for it, and an error in between leaves the count too high.
             for _ in range(self.job_counter - sum(not task.done() for task in self.tasks.values())):
                 self._release_sem_dec_counter_on_complete()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # redis-py awaits with `asyncio.wait_for`, which in Python 3.11 loses a cancellation now and then.
+            raise asyncio.CancelledError
 
 
 async def work(settings: Found) -> None:

@@ -1,0 +1,199 @@
+"""The arq worker: a real one, on the loop of the test, over a real Redis."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from service.dev.processes import embedded_redis, free_port, running, sluice
+from service.settings import WorkSettings
+from service.store import Acceptor, Options, Store, keys, lanes, open_store, rulesets
+from service.worker.main import TicketWorker, make_desk, make_worker
+from tests.system.conftest import environment, until
+from tests.worker.conftest import Bench, FarSide, MakeBench
+
+LOOK = '{ do: look, with: { who: "${contact.id}" } }'
+LANE = "hubspot/1/contact/7"
+
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated close")  # arq 0.28 closes redis-py as of old
+
+
+@contextlib.asynccontextmanager
+async def _working(bench: Bench, redis_url: str, *, max_jobs: int = 10) -> AsyncIterator[TicketWorker]:
+    worker = make_worker(bench.desk, redis_url, 5, handle_signals=False, max_jobs=max_jobs)
+    running = asyncio.create_task(worker.async_run())
+    try:
+        yield worker
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await worker.close()
+
+
+async def _ended(bench: Bench, fact: str) -> None:
+    async def look() -> bool:
+        return (await bench.ledger(fact)).ended
+
+    await until(look)
+
+
+async def test_tickets_drain_the_lanes_that_were_rung_for(
+    make_bench: MakeBench, far: FarSide, redis_url: str
+) -> None:
+    bench = await make_bench(LOOK)
+    async with _working(bench, redis_url):
+        for n in range(50):
+            await bench.happen(f"f{n}", object_id=str(n))
+        for n in range(50):
+            await _ended(bench, f"f{n}")
+
+    assert len(far.calls) == 50
+    assert await bench.store.redis.exists(keys.READY, keys.LEASES, keys.OWNERS) == 0
+
+
+async def test_the_sweep_takes_over_from_a_dead_worker(make_bench: MakeBench, far: FarSide, redis_url: str) -> None:
+    bench = await make_bench(LOOK)
+    await bench.happen("a")
+    await lanes.claim(bench.store, 1)
+    await bench.store.redis.delete("arq:job:drain:0", "arq:queue")  # its ticket died with it
+    await bench.store.redis.zadd(keys.LEASES, {LANE: 1})
+    async with _working(bench, redis_url):
+        await _ended(bench, "a")
+    assert len(far.calls) == 1
+
+
+async def test_errors_of_redis_cost_no_job_slot(make_bench: MakeBench, redis_url: str) -> None:
+    bench = await make_bench(LOOK)
+    with capture_logs() as logs:
+        async with _working(bench, redis_url, max_jobs=2) as worker:
+            await bench.happen("a")
+            await _ended(bench, "a")
+            await bench.store.redis.execute_command("ACL", "SETUSER", "default", "-watch")  # type: ignore[no-untyped-call]
+            try:
+
+                async def failed_more_often_than_there_are_slots() -> bool:
+                    return sum(line["event"] == "redis away" for line in logs) >= 4
+
+                await bench.happen("b")
+                await until(failed_more_often_than_there_are_slots)
+            finally:
+                await bench.store.redis.execute_command("ACL", "SETUSER", "default", "+watch")  # type: ignore[no-untyped-call]
+            await _ended(bench, "b")
+
+            async def idle() -> bool:
+                return worker.job_counter == 0
+
+            await until(idle)
+    assert {line["error"] for line in logs if line["event"] == "redis away"} == {"NoPermissionError"}
+
+
+async def test_a_restart_of_redis_ends_no_worker(tmp_path: Path, make_bench: MakeBench, far: FarSide) -> None:
+    port = free_port()
+    bench = await make_bench(LOOK)
+    store = open_store(f"redis://127.0.0.1:{port}/0", Options())
+    bench = Bench(store, bench.rule_set, far)
+    async with contextlib.AsyncExitStack() as first, contextlib.AsyncExitStack() as second:
+        url = await first.enter_async_context(embedded_redis(tmp_path, port=port))
+        await rulesets.keep(store, bench.rule_set.version, bench.rule_set.files)
+        with capture_logs() as logs:
+            async with _working(bench, url):
+                await bench.happen("a")
+                await _ended(bench, "a")
+                await first.aclose()
+
+                async def complained() -> bool:
+                    return any(line["event"] == "redis away" for line in logs)
+
+                await until(complained)
+                await second.enter_async_context(embedded_redis(tmp_path, port=port))
+                await bench.happen("b")
+                await _ended(bench, "b")
+        await store.close()
+    assert len(far.calls) == 2
+
+
+async def test_a_signal_lets_what_runs_finish_and_claims_nothing_new(
+    make_bench: MakeBench, far: FarSide, redis_url: str
+) -> None:
+    bench = await make_bench(LOOK)
+    far.gate = asyncio.Event()
+    async with _working(bench, redis_url) as worker:
+        await bench.happen("a", at=bench.now() - 10)
+        await bench.happen("b")
+        await far.entered.wait()
+        worker.handle_sig_wait_for_completion(signal.SIGTERM)
+        assert bench.desk.stopping.is_set()
+        far.gate.set()
+        await _ended(bench, "a")
+
+        async def given_back() -> bool:
+            return await bench.store.redis.zcard(keys.READY) == 1
+
+        await until(given_back)
+    assert len(far.calls) == 1
+
+
+async def test_the_desk_of_the_entrance_has_the_real_clock_and_the_settings(store: Store) -> None:
+    bench_settings = WorkSettings(retry_base_s=2, retry_cap_s=3, retry_tries=4)
+    desk = make_desk(store, None, {}, bench_settings)  # type: ignore[arg-type]
+    assert (desk.backoff.base_s, desk.backoff.cap_s, desk.backoff.tries) == (2, 3, 4)
+    assert desk.now() > 1_700_000_000_000
+    assert (await Acceptor(store).accept("hubspot", [], [], now=desk.now())).events == ()
+
+
+async def test_a_cancellation_that_a_library_swallowed_still_ends_the_worker(
+    make_bench: MakeBench, redis_url: str
+) -> None:
+    bench = await make_bench(LOOK)
+    worker = make_worker(bench.desk, redis_url, 5, handle_signals=False)
+
+    async def poll_after_losing_one() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        await worker._poll_iteration()
+
+    polling = asyncio.create_task(poll_after_losing_one())
+    await asyncio.wait([polling])
+    assert polling.cancelled()
+    await worker.close()
+
+
+async def test_a_worker_may_start_before_its_redis_and_stop_after_it(tmp_path: Path) -> None:
+    port = free_port()
+    environ = environment(f"redis://127.0.0.1:{port}/0", tmp_path)
+    (tmp_path / "redis").mkdir()
+    log = tmp_path / "worker.log"
+
+    def says(word: str) -> Callable[[], Awaitable[bool]]:
+        async def look() -> bool:
+            return word in log.read_text()
+
+        return look
+
+    async with running(*sluice("work"), environ=environ, log=log) as process:
+        await until(says("redis away"))
+        async with embedded_redis(tmp_path / "redis", port=port) as url:
+            store = open_store(url, Options())
+
+            async def beats() -> bool:
+                return await store.redis.exists("arq:queue:health-check") == 1
+
+            await until(beats)
+            await store.close()
+        before = log.read_text().count("redis away")
+
+        async def complains_again() -> bool:
+            return log.read_text().count("redis away") > before
+
+        await until(complains_again)
+        process.terminate()
+        assert await process.wait() == 0
+    assert "worker stopped" in log.read_text()
+    assert "Traceback" not in log.read_text()
