@@ -1,0 +1,148 @@
+"""Settings: every fault is named at once, with its variable, and no secret is ever shown."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import pytest
+from msgspec import Meta, Struct
+
+from service import app, settings
+from service.errors import SettingsError
+from service.settings import ClientSettings, IngressSettings, SakariSettings, StoreSettings, WorkSettings, read
+from service.worker import main as worker
+
+
+class Example(Struct, frozen=True, kw_only=True):
+    url: str
+    count: Annotated[int, Meta(ge=1)] = 7
+    share: float = 0.5
+    secret: tuple[str, ...] = ()
+
+
+WANTED = {Example: "X_"}
+
+
+def _problems(environ: dict[str, str], wanted: dict[type[Struct], str]) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        read(wanted, environ)
+    return caught.value.problems
+
+
+def test_what_is_given_is_converted_and_the_rest_has_its_default() -> None:
+    found = read(WANTED, {"X_URL": "u", "X_COUNT": "3", "X_SHARE": "0.25"})
+    assert found.of(Example) == Example(url="u", count=3, share=0.25)
+    assert read(WANTED, {"X_URL": "u"}).of(Example) == Example(url="u")
+
+
+def test_a_tuple_is_written_with_commas_and_empty_parts_are_nothing() -> None:
+    assert read(WANTED, {"X_URL": "u", "X_SECRET": "new, old,,"}).of(Example).secret == ("new", "old")
+    assert read(WANTED, {"X_URL": "u", "X_SECRET": ""}).of(Example).secret == ()
+
+
+def test_every_fault_is_named_at_once() -> None:
+    problems = _problems({"X_COUNT": "0", "X_SHARE": "half"}, WANTED)
+    assert [problem.split()[0].rstrip(":") for problem in problems] == ["X_URL", "X_COUNT", "X_SHARE"]
+    assert problems[0] == "X_URL is not set (nor X_URL_FILE)"
+
+
+@pytest.mark.parametrize("wanted", [app.WANTED, worker.WANTED], ids=["serve", "work"])
+def test_an_empty_environment_is_told_everything_that_is_missing(wanted: dict[type[Struct], str]) -> None:
+    text = "\n".join(_problems({"SLUICE_CLAIM_HOURS": "many"}, wanted))
+    required = {
+        prefix + field.name.upper()
+        for kind, prefix in wanted.items()
+        for field in msgspec.structs.fields(kind)
+        if field.required
+    }
+    assert "SLUICE_REDIS_URL" in required
+    assert all(name in text for name in required | {"SLUICE_CLAIM_HOURS"})
+
+
+def test_a_required_setting_that_is_empty_is_not_set() -> None:
+    assert _problems({"X_URL": ""}, WANTED) == ["X_URL is not set (nor X_URL_FILE)"]
+
+
+def test_a_file_may_hold_the_value(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("new,old\n")
+    found = read(WANTED, {"X_URL": "u", "X_SECRET_FILE": str(tmp_path / "secret")})
+    assert found.of(Example).secret == ("new", "old")
+
+
+def test_a_file_that_cannot_be_read_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    problems = _problems({"X_URL_FILE": str(tmp_path / "none"), "X_SECRET_FILE": str(tmp_path / "binary")}, WANTED)
+    assert [problem.partition(":")[0] for problem in problems] == ["X_URL_FILE", "X_SECRET_FILE"]
+    assert "FileNotFoundError" in problems[0]
+
+
+@pytest.mark.parametrize("kind", [StoreSettings, ClientSettings])
+@pytest.mark.parametrize("url", ["localhost:6379", "http://127.0.0.1", "redis//x"])
+def test_a_redis_url_that_is_none_is_named_and_not_shown(kind: type[Struct], url: str) -> None:
+    (problem,) = _problems({"SLUICE_REDIS_URL": url}, {kind: "SLUICE_"})
+    assert "SLUICE_REDIS_URL" in problem
+    assert "redis://" in problem
+    assert url not in problem
+
+
+@pytest.mark.parametrize("url", ["redis://h:1/0", "rediss://u:p@h", "unix:///run/redis.sock"])
+def test_every_kind_of_redis_url_is_taken(url: str) -> None:
+    assert read({StoreSettings: "SLUICE_"}, {"SLUICE_REDIS_URL": url}).of(StoreSettings).redis_url == url
+
+
+def test_a_public_url_without_a_scheme_is_named() -> None:
+    (problem,) = _problems({"SLUICE_PUBLIC_URL": "hooks.example.com"}, {IngressSettings: "SLUICE_"})
+    assert problem.startswith("SLUICE_PUBLIC_URL must start with https://")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (IngressSettings, "PORT", "70000"),
+        (IngressSettings, "MAX_BODY", "2MiB"),
+        (StoreSettings, "DURABILITY", "sometimes"),
+        (WorkSettings, "RETRY_BASE_S", "0"),
+        (WorkSettings, "RETRY_TRIES", "-1"),
+    ],
+)
+def test_a_number_or_word_out_of_bounds_is_named(kind: type[Struct], name: str, value: str) -> None:
+    environ = {"SLUICE_PUBLIC_URL": "https://x", "SLUICE_REDIS_URL": "redis://x", f"SLUICE_{name}": value}
+    (problem,) = _problems(environ, {kind: "SLUICE_"})
+    assert problem.startswith(f"SLUICE_{name}: ")
+
+
+def test_no_secret_is_in_a_repr_or_a_message() -> None:
+    environ = {
+        "SLUICE_SAKARI_ACCOUNT_ID": "acct",
+        "SLUICE_SAKARI_CLIENT_ID": "hidden-id",
+        "SLUICE_SAKARI_CLIENT_SECRET": "hidden-secret",
+        "SLUICE_HUBSPOT_CLIENT_SECRET": "hidden-one,hidden-two",
+        "SLUICE_PIPEDRIVE_USER": "hidden-user",
+        "SLUICE_PIPEDRIVE_PASSWORD": "hidden-password",
+        "SLUICE_PUBLIC_URL": "https://x",
+        "SLUICE_REDIS_URL": "redis://user:hidden-redis@h/0",
+    }
+    found = read({SakariSettings: "SLUICE_SAKARI_", **app.WANTED}, environ)
+    assert "hidden" not in repr(found)
+    assert "acct" in repr(found)
+
+    broken = {name: "\x00" if name.endswith("URL") else value for name, value in environ.items()}
+    problems = _problems({**broken, "SLUICE_PORT": "hidden-port"}, {SakariSettings: "SLUICE_SAKARI_", **app.WANTED})
+    assert "hidden" not in repr(problems)
+
+
+def test_a_running_dev_is_found_and_the_real_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLUICE_PORT", "1")
+    monkeypatch.delenv("SLUICE_HOST", raising=False)
+    assert "SLUICE_HOST" not in settings.environment()
+
+    settings.DEV_FILE.parent.mkdir(parents=True)
+    settings.DEV_FILE.write_text("SLUICE_HOST=h=1\nSLUICE_PORT=2\n")
+    assert (settings.environment()["SLUICE_HOST"], settings.environment()["SLUICE_PORT"]) == ("h=1", "1")
+
+
+def test_one_variable_may_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_REDIS_URL", "redis://x")
+    assert settings.given("SLUICE_REDIS_URL") == "redis://x"
+    assert settings.given("SLUICE_NOT_SET") is None
