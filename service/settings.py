@@ -37,6 +37,9 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
         """Say what is wrong with the address of Redis."""
         return redis_faults(self.redis_url, prefix)
 
+    def __repr__(self) -> str:
+        return _without(self, "redis_url")
+
 
 class IngressSettings(Struct, frozen=True, kw_only=True):
     """What `sluice serve` needs. `public_url` is the address that the CRMs call: HubSpot signs it."""
@@ -70,6 +73,9 @@ class IngressSettings(Struct, frozen=True, kw_only=True):
                     found.append(f"{prefix}SPILL_DIR: the folder `{self.spill_dir}` cannot be written")
         return found
 
+    def __repr__(self) -> str:
+        return _without(self, "admin_token")
+
 
 class SakariSettings(Struct, frozen=True, kw_only=True):
     """What `sluice work` needs to call Sakari, read from `SLUICE_SAKARI_…`."""
@@ -86,7 +92,7 @@ class SakariSettings(Struct, frozen=True, kw_only=True):
         return [f"{prefix}URL must be https://host or https://host/path, without user, query or fragment"]
 
     def __repr__(self) -> str:
-        return f"SakariSettings(account_id={self.account_id!r}, url={self.url!r})"
+        return _without(self, "client_id", "client_secret")
 
 
 class WorkSettings(Struct, frozen=True, kw_only=True):
@@ -109,6 +115,15 @@ class ClientSettings(Struct, frozen=True, kw_only=True):
     def faults(self, prefix: str) -> list[str]:
         """Say what is wrong with the address of Redis."""
         return redis_faults(self.redis_url, prefix)
+
+    def __repr__(self) -> str:
+        return _without(self, "redis_url")
+
+
+def _without(settings: Struct, *secret: str) -> str:
+    """Say what settings are, without those that are or hold a secret."""
+    shown = {name: value for name, value in msgspec.structs.asdict(settings).items() if name not in secret}
+    return f"{type(settings).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 def redis_faults(url: str, prefix: str) -> list[str]:
@@ -205,19 +220,19 @@ def _text(name: str, environ: Mapping[str, str]) -> str:
 
 
 def _parse(name: str, text: str, hint: Any) -> Any:
-    """Make a value of a text. The text itself, which may be a secret, is repeated only where it cannot be one."""
+    """Make a value of a text. The text itself is never repeated: it may be a secret in the wrong place."""
     if get_origin(hint) is tuple:
         return tuple(filter(None, (part.strip() for part in text.split(","))))
     if get_origin(hint) is Literal and text not in get_args(hint):
-        raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}; it is `{text}`")
+        raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}")
     if hint is bool:
         if text.lower() not in _TRUTH:
-            raise ValueError(f"{name} must be true or false; it is `{text}`")
+            raise ValueError(f"{name} must be true or false")
         return _TRUTH[text.lower()]
     try:
         return msgspec.convert(text, hint, strict=False)
     except msgspec.ValidationError:
-        raise ValueError(f"{name} must be {_spoken(hint)}; it is `{text}`") from None
+        raise ValueError(f"{name} must be {_spoken(hint)}") from None
 
 
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}

@@ -6,9 +6,19 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+import structlog
 
 from service.dev.processes import embedded_redis
+from service.observe.logs import where_it_broke
 from service.store import Options, Store, open_store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Log as the processes do, without the drawing of tracebacks that takes longer than a short lease."""
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, where_it_broke, structlog.dev.ConsoleRenderer()]
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Settings: every fault is named at once, with its variable, and no secret is ever shown."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -23,7 +24,7 @@ class Example(Struct, frozen=True, kw_only=True):
 WANTED = {Example: "X_"}
 
 
-def _problems(environ: dict[str, str], wanted: dict[type[Struct], str]) -> list[str]:
+def _problems(environ: dict[str, str], wanted: Mapping[Any, str]) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         read(wanted, environ)
     return caught.value.problems
@@ -47,7 +48,7 @@ def test_every_fault_is_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("wanted", [app.WANTED, worker.WANTED], ids=["serve", "work"])
-def test_an_empty_environment_is_told_everything_that_is_missing(wanted: dict[type[Struct], str]) -> None:
+def test_an_empty_environment_is_told_everything_that_is_missing(wanted: Mapping[Any, str]) -> None:
     text = "\n".join(_problems({"SLUICE_CLAIM_HOURS": "many"}, wanted))
     required = {
         prefix + field.name.upper()
@@ -92,7 +93,7 @@ def test_every_kind_of_redis_url_is_taken(url: str) -> None:
 
 def test_a_public_url_without_a_scheme_is_named() -> None:
     (problem,) = _problems({"SLUICE_PUBLIC_URL": "hooks.example.com"}, {IngressSettings: "SLUICE_"})
-    assert problem.startswith("SLUICE_PUBLIC_URL must start with https://")
+    assert problem.startswith("SLUICE_PUBLIC_URL must be https://")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_a_public_url_without_a_scheme_is_named() -> None:
 def test_a_number_or_word_out_of_bounds_is_named(kind: type[Struct], name: str, value: str) -> None:
     environ = {"SLUICE_PUBLIC_URL": "https://x", "SLUICE_REDIS_URL": "redis://x", f"SLUICE_{name}": value}
     (problem,) = _problems(environ, {kind: "SLUICE_"})
-    assert problem.startswith(f"SLUICE_{name}: ")
+    assert problem.startswith(f"SLUICE_{name} must be ")
 
 
 def test_no_secret_is_in_a_repr_or_a_message() -> None:
@@ -117,7 +118,7 @@ def test_no_secret_is_in_a_repr_or_a_message() -> None:
         "SLUICE_SAKARI_CLIENT_ID": "hidden-id",
         "SLUICE_SAKARI_CLIENT_SECRET": "hidden-secret",
         "SLUICE_HUBSPOT_CLIENT_SECRET": "hidden-one,hidden-two",
-        "SLUICE_PIPEDRIVE_USER": "hidden-user",
+        "SLUICE_PIPEDRIVE_USER": "no-secret",
         "SLUICE_PIPEDRIVE_PASSWORD": "hidden-password",
         "SLUICE_PUBLIC_URL": "https://x",
         "SLUICE_REDIS_URL": "redis://user:hidden-redis@h/0",

@@ -5,8 +5,11 @@ Only ids, words and numbers are logged. Nothing that a CRM or Sakari sent is: no
 
 import logging
 import sys
+import traceback
+from typing import Any
 
 import structlog
+from structlog.typing import EventDict
 
 
 def configure(*, pretty: bool | None = None) -> None:
@@ -18,7 +21,8 @@ def configure(*, pretty: bool | None = None) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if not pretty else structlog.dev.set_exc_info,
+            structlog.dev.set_exc_info,
+            where_it_broke,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -27,3 +31,16 @@ def configure(*, pretty: bool | None = None) -> None:
     )
     # arq logs its jobs with their arguments; uvicorn logs each request. Ours say more.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+def where_it_broke(_: Any, __: str, line: EventDict) -> EventDict:
+    """Put the places that an exception came through in place of the exception: its text and its variables may hold
+    personal data, and where it broke is enough to find out why.
+    """
+    error = line.pop("exc_info", None)
+    error = sys.exc_info()[1] if error is True else error
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)
+        line["broke"] = type(error).__name__
+        line["at"] = [f"{frame.filename.rpartition('service/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    return line

@@ -44,10 +44,9 @@ class TicketWorker(Worker):
         self._desk = desk
 
     async def main(self) -> None:
-        """Work, as soon as there is a Redis."""
-        while not await self._desk.store.answers():
-            log.warning("redis away", hint="trying again every second")
-            await asyncio.sleep(1)
+        """Work, as soon as there is a Redis. Raises SettingsError if it cannot keep what is promised."""
+        await _wait_for_redis(self._desk.store)
+        log.info("worker ready", actions=sorted(self._desk.actions))
         await super().main()
 
     async def close(self) -> None:
@@ -64,13 +63,7 @@ class TicketWorker(Worker):
         super().handle_sig_wait_for_completion(signum)
 
     async def _poll_iteration(self) -> None:
-        """Poll once. arq would let a Redis error end the process; a restart of Redis is no reason to lose the workers.
-
-        arq stops by cancelling the task that polls, and that cancellation gets lost on its way through the Redis client
-        once in some thirty stops (seen with redis-py 5.3.1): so this asks for itself whether it is time to stop.
-        """
-        if self._desk.stopping.is_set() and not self.tasks:
-            raise asyncio.CancelledError
+        """Poll once. arq would let a Redis error end the process; a restart of Redis is no reason to lose the workers."""
         try:
             await super()._poll_iteration()
         except (RedisError, OSError) as error:
@@ -88,12 +81,10 @@ class TicketWorker(Worker):
 async def work(settings: Found) -> None:
     """Run a worker until it is told to stop."""
     store = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
-    await _wait_for_redis(store)
     account = settings.of(SakariSettings)
     http = connect(account.url)
     desk = make_desk(store, make_sakari(http, account, store), ACTIONS, settings.of(WorkSettings))
     worker = make_worker(desk, settings.of(StoreSettings).redis_url, settings.of(WorkSettings).grace_s)
-    log.info("worker ready", actions=sorted(ACTIONS))
     try:
         await worker.async_run()
     except asyncio.CancelledError:
@@ -105,7 +96,7 @@ async def work(settings: Found) -> None:
 
 
 async def _wait_for_redis(store: Store) -> None:
-    """Start once Redis is there. Raises SettingsError if it cannot keep what is promised."""
+    """Return once Redis is there. Raises SettingsError if it cannot keep what is promised."""
     while True:
         try:
             for warning in await durability.check(store):

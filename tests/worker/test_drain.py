@@ -248,7 +248,7 @@ async def test_what_a_newer_version_noted_as_done_stays_done(make_bench: MakeBen
     bench = await make_bench(LOOK)
     await bench.happen("a")
     done = StepRecord(state="done", at=1)
-    await bench.store.redis.hset(keys.RUN + "a/r", "step:0", encode([*_fields(done).values(), "a new field"]))  # type: ignore[misc]
+    await bench.store.redis.hset(keys.RUN + "a/r", "step:0", encode([*_fields(done).values(), "a new field"]))  # type: ignore[misc, arg-type]
     await bench.drain()
 
     assert (far.calls, (await bench.ledger("a")).state) == ([], "done")

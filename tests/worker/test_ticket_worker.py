@@ -41,9 +41,7 @@ async def _ended(bench: Bench, fact: str) -> None:
     await until(look)
 
 
-async def test_tickets_drain_the_lanes_that_were_rung_for(
-    make_bench: MakeBench, far: FarSide, redis_url: str
-) -> None:
+async def test_tickets_drain_the_lanes_that_were_rung_for(make_bench: MakeBench, far: FarSide, redis_url: str) -> None:
     bench = await make_bench(LOOK)
     async with _working(bench, redis_url):
         for n in range(50):
@@ -76,7 +74,7 @@ async def test_errors_of_redis_cost_no_job_slot(make_bench: MakeBench, redis_url
             try:
 
                 async def failed_more_often_than_there_are_slots() -> bool:
-                    return sum(line["event"] == "redis away" for line in logs) >= 4
+                    return bool(sum(line["event"] == "redis away" for line in logs) >= 4)
 
                 await bench.happen("b")
                 await until(failed_more_often_than_there_are_slots)
@@ -131,7 +129,7 @@ async def test_a_signal_lets_what_runs_finish_and_claims_nothing_new(
         await _ended(bench, "a")
 
         async def given_back() -> bool:
-            return await bench.store.redis.zcard(keys.READY) == 1
+            return bool(await bench.store.redis.zcard(keys.READY) == 1)
 
         await until(given_back)
     assert len(far.calls) == 1
@@ -183,7 +181,7 @@ async def test_a_worker_may_start_before_its_redis_and_stop_after_it(tmp_path: P
             store = open_store(url, Options())
 
             async def beats() -> bool:
-                return await store.redis.exists("arq:queue:health-check") == 1
+                return bool(await store.redis.exists("arq:queue:health-check"))
 
             await until(beats)
             await store.close()
