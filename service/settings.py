@@ -2,16 +2,17 @@
 
 A field `claim_hours` of a Struct read with the prefix `SLUICE_` comes from `SLUICE_CLAIM_HOURS`. Every setting may be given
 as `…_FILE` instead, naming a file (a mounted secret) that holds the value. A tuple is written with commas; its values are
-all valid at once, which is how a secret is rotated.
+all valid at once, which is how a secret is rotated. A setting that is empty counts as not set.
 """
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, cast, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import FieldInfo
 
 from service.errors import SettingsError
 
@@ -20,31 +21,32 @@ DEV_FILE = Path("var/dev/environment")
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
+RedisUrl = Annotated[str, Meta(pattern="^(redis://|rediss://|unix://)")]
+WebUrl = Annotated[str, Meta(pattern="^(https://|http://)")]
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True):
     """What both processes need."""
 
-    redis_url: str
+    redis_url: RedisUrl
     durability: Literal["fsync", "memory"] = "fsync"
     claim_hours: Positive = 72
     journal_length: Positive = 1_000_000
+
+    def __repr__(self) -> str:
+        return f"StoreSettings(durability={self.durability!r})"  # the URL may hold a password
 
 
 class IngressSettings(Struct, frozen=True, kw_only=True):
     """What `sluice serve` needs. `public_url` is the address that the CRMs call: HubSpot signs it."""
 
-    public_url: str
+    public_url: WebUrl
     rules: str = "rules"
     host: str = "127.0.0.1"
     port: Port = 8080
     spill_dir: str = ""
     spill_mib: Positive = 256
     max_body: Positive = 2 * 1024 * 1024
-
-    def __post_init__(self) -> None:
-        if not self.public_url.startswith(("https://", "http://")):
-            raise ValueError("SLUICE_PUBLIC_URL must start with https:// (or http:// on this machine)")
 
 
 class SakariSettings(Struct, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ class SakariSettings(Struct, frozen=True, kw_only=True):
     account_id: str
     client_id: str
     client_secret: str
-    url: str = "https://api.sakari.io"
+    url: WebUrl = "https://api.sakari.io"
 
     def __repr__(self) -> str:
         return f"SakariSettings(account_id={self.account_id!r}, url={self.url!r})"
@@ -74,7 +76,10 @@ T = TypeVar("T", bound=Struct)
 class ClientSettings(Struct, frozen=True, kw_only=True):
     """What the commands that look at a running installation need."""
 
-    redis_url: str
+    redis_url: RedisUrl
+
+    def __repr__(self) -> str:
+        return "ClientSettings()"
 
 
 class Found(dict[type[Struct], Struct]):
@@ -91,14 +96,14 @@ def read(wanted: Mapping[Any, str], environ: Mapping[str, str] | None = None) ->
     found = Found()
     problems: list[str] = []
     for kind, prefix in wanted.items():
-        before = len(problems)
-        values = _values(kind, prefix, environ, problems)
-        if len(problems) > before:
-            continue
-        try:
-            found[kind] = msgspec.convert(values, kind, strict=False)
-        except msgspec.ValidationError as error:
-            problems.append(_explain(error, prefix))
+        values: dict[str, Any] = {}
+        for field in msgspec.structs.fields(kind):
+            try:
+                values |= _value(field, prefix + field.name.upper(), environ)
+            except SettingsError as error:
+                problems += error.problems
+        if not problems:
+            found[kind] = kind(**values)
     if problems:
         raise SettingsError(problems)
     return found
@@ -118,32 +123,25 @@ def environment() -> dict[str, str]:
     return {**dict(line.split("=", 1) for line in lines), **os.environ}
 
 
-def _values(kind: type[Struct], prefix: str, environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    hints = get_type_hints(kind)
-    for field in msgspec.structs.fields(kind):
-        name = prefix + field.name.upper()
-        text = _text(name, environ, problems)
-        if text is None:
-            if field.required:
-                problems.append(f"{name} is not set (nor {name}_FILE)")
-            continue
-        is_tuple = getattr(hints[field.name], "__origin__", None) is tuple
-        values[field.name] = tuple(filter(None, (part.strip() for part in text.split(",")))) if is_tuple else text
-    return values
+def _value(field: FieldInfo, name: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """One field with its value, or nothing if its default will do. Raises SettingsError."""
+    text = _text(name, environ)
+    if not text:
+        if field.required:
+            raise SettingsError([f"{name} is not set (nor {name}_FILE)"])
+        return {}
+    given = tuple(filter(None, map(str.strip, text.split(",")))) if get_origin(field.type) is tuple else text
+    try:
+        return {field.name: msgspec.convert(given, field.type, strict=False)}
+    except msgspec.ValidationError as error:
+        raise SettingsError([f"{name}: {error}"]) from None
 
 
-def _text(name: str, environ: Mapping[str, str], problems: list[str]) -> str | None:
+def _text(name: str, environ: Mapping[str, str]) -> str:
     path = environ.get(name + "_FILE")
-    if path:
-        try:
-            return Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(f"{name}_FILE: cannot read {path}: {type(error).__name__}")
-            return ""
-    return environ.get(name)
-
-
-def _explain(error: msgspec.ValidationError, prefix: str) -> str:
-    message, _, path = str(error).rpartition(" - at `$.")
-    return f"{prefix}{path.rstrip('`').upper()}: {message}" if message else str(error)
+    if not path:
+        return environ.get(name, "")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{name}_FILE: cannot read {path}: {type(error).__name__}"]) from None

@@ -92,7 +92,8 @@ def test_every_kind_of_redis_url_is_taken(url: str) -> None:
 
 def test_a_public_url_without_a_scheme_is_named() -> None:
     (problem,) = _problems({"SLUICE_PUBLIC_URL": "hooks.example.com"}, {IngressSettings: "SLUICE_"})
-    assert problem.startswith("SLUICE_PUBLIC_URL must start with https://")
+    assert problem.startswith("SLUICE_PUBLIC_URL: ")
+    assert "https://" in problem
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_no_secret_is_in_a_repr_or_a_message() -> None:
         "SLUICE_SAKARI_CLIENT_ID": "hidden-id",
         "SLUICE_SAKARI_CLIENT_SECRET": "hidden-secret",
         "SLUICE_HUBSPOT_CLIENT_SECRET": "hidden-one,hidden-two",
-        "SLUICE_PIPEDRIVE_USER": "hidden-user",
+        "SLUICE_PIPEDRIVE_USER": "someone",
         "SLUICE_PIPEDRIVE_PASSWORD": "hidden-password",
         "SLUICE_PUBLIC_URL": "https://x",
         "SLUICE_REDIS_URL": "redis://user:hidden-redis@h/0",

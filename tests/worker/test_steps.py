@@ -60,7 +60,7 @@ async def test_of_a_result_only_what_later_steps_use_is_kept(make_bench: MakeBen
     bench = await make_bench(
         LOOK,
         '{ do: look, if: { seen.deep.missing: { exists: false } }, with: { who: "${seen.deep.name}" } }',
-        '{ do: look, if: { seen.yes: true }, with: { who: "${seen.flat.not.there | default(\'x\')}" } }',
+        "{ do: look, if: { seen.yes: true }, with: { who: \"${seen.flat.not.there | default('x')}\" } }",
     )
     far.answers.append({"yes": True, "deep": {"name": "n", "secret": "s"}, "flat": 1, "all": list(range(9999))})
     await bench.happen("a")

@@ -41,9 +41,7 @@ async def _ended(bench: Bench, fact: str) -> None:
     await until(look)
 
 
-async def test_tickets_drain_the_lanes_that_were_rung_for(
-    make_bench: MakeBench, far: FarSide, redis_url: str
-) -> None:
+async def test_tickets_drain_the_lanes_that_were_rung_for(make_bench: MakeBench, far: FarSide, redis_url: str) -> None:
     bench = await make_bench(LOOK)
     async with _working(bench, redis_url):
         for n in range(50):
