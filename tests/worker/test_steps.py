@@ -87,11 +87,9 @@ async def test_a_step_that_is_done_is_not_called_again_after_a_crash(make_bench:
     bench = await make_bench(TEXT, LOOK)
     await bench.happen("a")
     (lane,) = await lanes.claim(bench.store, 1)
-    draining = asyncio.create_task(drain_lane(lane, bench.desk))
-    while bench.did != ["text"]:
-        await asyncio.sleep(0)
+    far.holds = "look"
     far.gate = asyncio.Event()
-    far.entered.clear()
+    draining = asyncio.create_task(drain_lane(lane, bench.desk))
     await far.entered.wait()
     await bench.crash(draining)
 
