@@ -47,8 +47,6 @@ def create_app(settings: Found) -> Litestar:
 
     @contextlib.asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
-        for warning in await durability.check(opened):
-            log.warning(warning)
         for problem in desk.rules.problems:
             log.warning("rule problem", problem=render(problem))
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
@@ -72,6 +70,16 @@ def create_app(settings: Found) -> Litestar:
         openapi_config=OpenAPIConfig(title="Sluice", version="1", render_plugins=[], path="/api/schema"),
         logging_config=None,
     )
+
+
+async def check(settings: Found) -> None:
+    """Look at Redis before serving. Raises SettingsError if it cannot keep what `durability` promises."""
+    opened = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
+    try:
+        for warning in await durability.check(opened):
+            log.warning(warning)
+    finally:
+        await opened.close()
 
 
 def make_desk(ingress: IngressSettings, opened: Store) -> Desk:

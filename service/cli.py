@@ -84,6 +84,7 @@ def serve() -> None:
     try:
         found = settings.read(app.WANTED)
         ingress = app.create_app(found)
+        asyncio.run(app.check(found))
     except SettingsError as error:
         _tell_settings(error)
     wanted = found.of(settings.IngressSettings)
