@@ -132,12 +132,19 @@ async def _drain_spill(desk: Desk, routes: dict[str, Route]) -> None:
         delivery = Delivery(
             method="POST", target=spilled.path, headers={}, body=spilled.body, received_at=spilled.received_at
         )
+        route = routes.get(spilled.path)
+        if route is None:
+            log.error(
+                "spilled delivery waits", path=spilled.path, hint="its source has no secret any more; set it again"
+            )
+            raise StoreUnavailable(f"nothing takes {spilled.path}")
         # It was verified before it was written; its headers, which proved that, were not kept.
-        route = routes[spilled.path]
         await store(route.source, route.normalise(Verified(delivery, "basic")), desk)
 
     while True:
-        drained = await desk.spill.drain(bring_in)
-        if drained:
-            log.info("spill drained", deliveries=drained)
+        try:
+            if drained := await desk.spill.drain(bring_in):
+                log.info("spill drained", deliveries=drained)
+        except OSError as error:
+            log.error("spill not drained", error=type(error).__name__, hint="look at the spill folder")
         await asyncio.sleep(_DRAIN_SPILL_S)

@@ -89,6 +89,7 @@ def serve() -> None:
         _warn_of_typos()
         asyncio.run(app.check(found))
         ingress = app.create_app(found)
+        asyncio.run(app.check(found))
     except SettingsError as error:
         _tell_settings(error)
     wanted = found.of(settings.IngressSettings)

@@ -1,10 +1,11 @@
 """The spill folder: where verified deliveries of a source that does not retry for long wait while Redis cannot store.
 
-One file a delivery, written whole, synced and renamed before the sender gets its answer, named so that sorting gives the
+One file a delivery, for the owner's eyes only, written whole, synced and renamed before the sender gets its answer, named so that sorting gives the
 order of arrival. Draining is harmless to repeat (claims), so processes may share a folder and die at any moment.
 """
 
 import asyncio
+import contextlib
 import itertools
 import os
 from collections.abc import Awaitable, Callable
@@ -55,10 +56,10 @@ class Spill:
             raise StoreUnavailable(f"the spill folder cannot be written: {error.strerror}") from error
 
     def _write(self, name: str, blob: bytes) -> None:
-        if sum(path.stat().st_size for path in self.waiting) + len(blob) > self._most:
+        if sum(map(_size, self.waiting)) + len(blob) > self._most:
             raise StoreUnavailable("the spill folder is full")
         unfinished = self._folder / f"{name}.part"
-        with unfinished.open("wb") as file:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(blob)
             file.flush()
             os.fsync(file.fileno())
@@ -80,8 +81,9 @@ class Spill:
                 spilled = _decoder.decode(await asyncio.to_thread(path.read_bytes))
             except FileNotFoundError:
                 continue  # another process on this folder was quicker
-            except msgspec.DecodeError:
-                path.rename(path.with_suffix(".unreadable"))
+            except ValueError:  # msgspec's own errors are such, but so is text that is not UTF-8
+                with contextlib.suppress(FileNotFoundError):  # as above
+                    path.rename(path.with_suffix(".unreadable"))
                 log.error("spilled delivery unreadable", file=path.name, hint="the file was damaged; it is set aside")
                 continue
             try:
@@ -91,3 +93,10 @@ class Spill:
             path.unlink(missing_ok=True)
             drained += 1
         return drained
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # it was brought in since the folder was listed
+        return 0

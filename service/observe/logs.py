@@ -34,8 +34,9 @@ def configure(*, pretty: bool | None = None) -> None:
 
 
 def where_it_broke(_: Any, __: str, line: EventDict) -> EventDict:
-    """Put the places that an exception came through in place of the exception: its text and its variables may hold
-    personal data, and where it broke is enough to find out why.
+    """Put the places that an exception came through in place of the exception.
+
+    Its text and its variables may hold personal data, and where it broke is mostly enough to find out why.
     """
     error = line.pop("exc_info", None)
     error = sys.exc_info()[1] if error is True else error

@@ -40,20 +40,22 @@ class Call(Struct, frozen=True):
 class FarSide:
     """Notes every call, and answers as it was told: with the next of `answers`, else with `{"yes": True}`.
 
-    While `gate` is an event, calls wait for it; `entered` is set once a call has come in.
+    While `gate` is an event, calls (of `holds`, if given) wait for it; `entered` is set once one does, or would.
     """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.answers: deque[Exception | dict[str, Any]] = deque()
         self.gate: asyncio.Event | None = None
+        self.holds = ""
         self.entered = asyncio.Event()
 
     async def take(self, do: str, args: Args, _sakari: Sakari) -> Result:
         self.calls.append(Call(do, args))
-        self.entered.set()
-        if self.gate is not None:
-            await self.gate.wait()
+        if self.holds in ("", do):
+            self.entered.set()
+            if self.gate is not None:
+                await self.gate.wait()
         answer = self.answers.popleft() if self.answers else {"yes": True}
         if isinstance(answer, Exception):
             raise answer
