@@ -5,6 +5,9 @@ Only ids, words and numbers are logged. Nothing that a CRM or Sakari sent is: no
 
 import logging
 import sys
+import traceback
+from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -18,7 +21,7 @@ def configure(*, pretty: bool | None = None) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if not pretty else structlog.dev.set_exc_info,
+            _tell_exception,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -27,3 +30,13 @@ def configure(*, pretty: bool | None = None) -> None:
     )
     # arq logs its jobs with their arguments; uvicorn logs each request. Ours say more.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+def _tell_exception(_logger: Any, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Tell an exception by its type and the way it took: its text and the local variables may hold personal data."""
+    error = sys.exception() if line.pop("exc_info", None) else None
+    if error is not None:
+        frames = traceback.extract_tb(error.__traceback__)
+        way = "".join(f"\n  {Path(f.filename).name}:{f.lineno} in {f.name}" for f in frames)
+        line["exception"] = f"{type(error).__name__}{way}"
+    return line
