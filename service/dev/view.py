@@ -26,11 +26,10 @@ _MARKS = {
 def lines(story: Story, *, masked: bool = True) -> list[str]:
     """Tell a story in lines of rich markup. `masked` hides what looks like personal data."""
     event = story.entry.event
-    head = (
-        f"[bold]{escape(event.type)}[/]  {event.source} {event.account}  {event.object_type} {event.object_id or '?'}"
-    )
+    where = f"{event.source} {event.account}  {event.object_type} {event.object_id or '?'}"
+    head = f"[bold]{escape(event.type)}[/]  {escape(where)}"
     facts = ", ".join(_pair(path, event.values[path], masked) for path in _telling(event.values, event.changed)[:6])
-    by = f"by {event.actor or 'nobody named'} ({event.origin})"
+    by = f"by {escape(event.actor or 'nobody named')} ({event.origin})"
     told = [
         f"[cyan]●[/] {head}  [dim]{_clock(story.entry.received_at)}  {story.id}[/]",
         f"    {facts or '[dim]no fields[/]'}  [dim]{by}[/]",
@@ -59,7 +58,7 @@ def _step(number: int, step: StepRecord, masked: bool) -> str:
     if step.result:
         parts.append("→ " + ", ".join(_pair(path, value, masked) for path, value in step.result.items()))
     if step.state != "done":
-        parts.append(f"{step.state}: {step.reason}")
+        parts.append(escape(f"{step.state}: {step.reason}"))
     else:
         parts.append(f"[dim]{step.took_ms} ms[/]")
     return "  ".join(parts)

@@ -9,7 +9,7 @@ from litestar import MediaType, Response, Router, get, post
 from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException, NotFoundException
 from litestar.handlers.base import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
 from service.observe.mask import mask
@@ -17,7 +17,10 @@ from service.store import Store, dead, journal
 from service.store.dead import Which
 from service.store.records import DeadLetter, plain
 
-Most = Annotated[int, Parameter(ge=1, le=1000)]
+Most = Annotated[int, QueryParameter(ge=1, le=1000)]
+Flag = Annotated[bool, QueryParameter()]
+Text = Annotated[str, QueryParameter()]
+Instant = Annotated[int, QueryParameter(description="Milliseconds since the epoch.")]
 
 
 class Chosen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,13 +43,13 @@ def admin(tokens: tuple[str, ...], store: Store, now: Callable[[], int]) -> Rout
             raise NotAuthorizedException("A bearer token is needed: SLUICE_ADMIN_TOKEN")
 
     @get("/events")
-    async def list_events(most: Most = 50, unmasked: bool = False) -> Response[bytes]:
+    async def list_events(most: Most = 50, unmasked: Flag = False) -> Response[bytes]:
         """List the newest events with what came of them."""
         found = [await journal.story(store, event) for event in await journal.newest(store, most)]
         return _json([_shown(story, unmasked) for story in found])
 
     @get("/events/{event_id:str}")
-    async def show_event(event_id: str, unmasked: bool = False) -> Response[bytes]:
+    async def show_event(event_id: FromPath[str], unmasked: Flag = False) -> Response[bytes]:
         """Show one event: its fields, its runs, their steps, Sakari's answers."""
         try:
             event = await journal.read(store, event_id)
@@ -58,21 +61,21 @@ def admin(tokens: tuple[str, ...], store: Store, now: Callable[[], int]) -> Rout
 
     @get("/dead")
     async def list_dead(
-        reason: str = "",
-        rule: str = "",
-        kind: str = "",
-        object_id: str = "",
-        since: int = 0,
-        until: int = 0,
+        reason: Text = "",
+        rule: Text = "",
+        kind: Text = "",
+        object_id: Text = "",
+        since: Instant = 0,
+        until: Instant = 0,
         most: Most = 50,
-        unmasked: bool = False,
+        unmasked: Flag = False,
     ) -> Response[bytes]:
         """List the newest dead letters that fit."""
         which = Which(reason=reason, rule=rule, kind=kind, object=object_id, since=since, until=until)
         return _json([_letter(letter, unmasked) for letter in await dead.newest(store, most, which)])
 
     @get("/dead/{letter_id:str}")
-    async def show_dead(letter_id: str, unmasked: bool = False) -> Response[bytes]:
+    async def show_dead(letter_id: FromPath[str], unmasked: Flag = False) -> Response[bytes]:
         """Show one dead letter."""
         letter = await dead.read(store, letter_id)
         if letter is None:
@@ -80,7 +83,7 @@ def admin(tokens: tuple[str, ...], store: Store, now: Callable[[], int]) -> Rout
         return _json(_letter(letter, unmasked))
 
     @post("/dead/{what:str}", status_code=200)
-    async def settle_dead(what: Literal["retry", "drop"], data: Chosen) -> Response[bytes]:
+    async def settle_dead(what: FromPath[Literal["retry", "drop"]], data: JSONBody[Chosen]) -> Response[bytes]:
         """Retry dead letters (steps that are done stay done), or drop them."""
         if (data.ids is None) == (data.which is None):
             raise HTTPException("give either `ids` or `which`", status_code=400)

@@ -42,6 +42,6 @@ def where_it_broke(_: Any, __: str, line: EventDict) -> EventDict:
     error = sys.exc_info()[1] if error is True else error
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)
-        line["broke"] = type(error).__name__
+        line["exception"] = type(error).__name__
         line["at"] = [f"{frame.filename.rpartition('service/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
     return line

@@ -5,7 +5,6 @@ import itertools
 import os
 import stat
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import pytest
@@ -135,7 +134,7 @@ async def test_a_damaged_file_is_set_aside_and_stops_nothing(spill: Spill, blob:
     assert await spill.drain(shelf.store) == 2
     assert [spilled.body for spilled in shelf.taken] == [b"before", b"after"]
     assert spill.waiting == []
-    (kept,) = cast("Path", spill._folder).glob("*.unreadable")
+    (kept,) = spill._folder.glob("*.unreadable")
     assert kept.read_bytes() == blob
 
 

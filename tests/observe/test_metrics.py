@@ -1,0 +1,23 @@
+"""Metrics: Prometheus can read them, and no label says who."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.observe import metrics
+
+
+def test_every_metric_is_exported_with_a_help_text() -> None:
+    metrics.RUNS.labels("r", "done").inc()
+    families = {family.name: family for family in text_string_to_metric_families(metrics.exposition().decode())}
+    assert set(families) >= {
+        "sluice_deliveries",
+        "sluice_events",
+        "sluice_planned",
+        "sluice_acknowledge_seconds",
+        "sluice_runs",
+    }
+    assert all(family.documentation for family in families.values())
+
+
+def test_labels_are_bounded_words() -> None:
+    names = {name for collector in metrics.REGISTRY._collector_to_names for name in collector._labelnames}  # type: ignore[attr-defined]
+    assert names <= {"source", "verdict", "outcome", "rule", "mode", "state"}
