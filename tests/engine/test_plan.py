@@ -61,7 +61,7 @@ def test_modes() -> None:
 def test_a_value_that_a_step_cannot_do_without_fails_the_plan() -> None:
     (failure,) = plan(rules_of(rule(then=SEND)), event({"contact.name": "x"}), NOW).failures
     assert (failure.rule, failure.reason) == ("one", "missing_value")
-    assert failure.message == "rule one, step 0 (upsert_contact): the event carries no contact.phone"
+    assert failure.message == "rule one, step 1 (upsert_contact): the event carries no contact.phone"
 
 
 @pytest.mark.parametrize(
