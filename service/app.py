@@ -83,7 +83,7 @@ def make_desk(ingress: IngressSettings, opened: Store) -> Desk:
         raise SettingsError([f"SLUICE_RULES: there is no folder {ingress.rules}"])
     return Desk(
         acceptor=Acceptor(opened),
-        rules=RuleBook(folder, {name: action.args for name, action in ACTIONS.items()}, opened),
+        rules=RuleBook(folder, ACTIONS, opened),
         spill=Spill(Path(ingress.spill_dir), ingress.spill_mib * 1024 * 1024) if ingress.spill_dir else None,
         now=lambda: time.time_ns() // 1_000_000,
     )

@@ -149,7 +149,7 @@ def rules() -> None:
 @json_option
 def lint(folder: Path, as_json: bool) -> None:
     """Check all rule files of FOLDER; every mistake with its place. Exit 1 if there is an error."""
-    loaded = load(read_folder(folder), {name: action.args for name, action in ACTIONS.items()})
+    loaded = load(read_folder(folder), ACTIONS)
     if as_json:
         click.echo(msgspec.json.encode(loaded.problems))
     else:

@@ -5,6 +5,7 @@
 Conditions live in `condition` and `operators`, templates in `template` and `filters`, all checks in `check*`.
 """
 
+from service.engine.action_kind import ActionKind
 from service.engine.explain import RuleVerdict, explain
 from service.engine.folder import read_folder
 from service.engine.load import Loaded, load
@@ -15,6 +16,7 @@ from service.engine.rule_set import RuleSet
 from service.engine.scope import StepScope
 
 __all__ = [
+    "ActionKind",
     "Loaded",
     "Problem",
     "Rule",

@@ -4,11 +4,11 @@ Every function looks after one thing and adds what is wrong to the report, so a 
 """
 
 import re
-from collections.abc import Mapping
 from typing import Final, cast, get_args
 
-from msgspec import Struct, inspect
+from msgspec import Struct
 
+from service.engine.action_kind import Actions
 from service.engine.check_args import check_args
 from service.engine.check_conditions import compile_condition
 from service.engine.check_paths import Words
@@ -24,9 +24,6 @@ from service.engine.yaml_nodes import Node, Position
 
 VERSION: Final = 1
 DEFAULT_EXPIRES_MS: Final = 24 * 3_600_000
-
-Actions = Mapping[str, inspect.StructType]
-"""Action name -> what is known of its Args type."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _STEP_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

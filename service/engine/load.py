@@ -1,11 +1,12 @@
 """Files of rules -> a rule set, and every mistake in them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
-from msgspec import Struct, inspect
+from msgspec import Struct
 
-from service.engine.check import Actions, Checked, check_file
+from service.engine.action_kind import ActionKind, Actions, wishes
+from service.engine.check import Checked, check_file
 from service.engine.problem import Problem, Report, Severity
 from service.engine.rule_set import RuleSet, rule_set
 from service.engine.yaml_nodes import MAX_BYTES, Position, decode, read_yaml
@@ -34,12 +35,12 @@ class _File(Struct, frozen=True):
     checked: Checked
 
 
-def load(files: Mapping[str, bytes], actions: Mapping[str, type[Struct]]) -> Loaded:
+def load(files: Mapping[str, bytes], actions: Mapping[str, ActionKind]) -> Loaded:
     """Read, check and compile rule files. Raises nothing: what is wrong is in `problems`.
 
-    `actions`: name -> the type of its arguments. A file with an error contributes no rule; the others are not touched.
+    `actions`: name -> what may stand in its `with`. A file with an error contributes no rule; the others are not touched.
     """
-    known = {name: _type_of(args) for name, args in actions.items()}
+    known = wishes(actions)
     read = [_read(name, raw, known) for name, raw in sorted(files.items())]
     _check_ids(read)
     good = [file for file in read if not file.report.has_errors]
@@ -50,10 +51,6 @@ def load(files: Mapping[str, bytes], actions: Mapping[str, type[Struct]]) -> Loa
         problems=tuple(problem for file in read for problem in sorted(file.report.problems, key=_place)),
         broken=frozenset(file.report.file for file in read if file.report.has_errors),
     )
-
-
-def _type_of(args: type[Struct]) -> inspect.StructType:
-    return cast("inspect.StructType", inspect.type_info(args))
 
 
 def _read(name: str, raw: bytes, actions: Actions) -> _File:

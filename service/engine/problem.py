@@ -141,3 +141,11 @@ def near(word: str, known: Iterable[str]) -> str:
     known = list(known)
     meant = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean `{meant[0]}`?" if meant else f"allowed: {', '.join(known)}"
+
+
+def one_of(word: str, choices: Iterable[str]) -> str:
+    """A hint for one of few: the choice that was probably meant, and all of them."""
+    choices = list(choices)
+    allowed = f"allowed: {', '.join(choices)}"
+    hint = near(word, choices)
+    return hint if hint == allowed else f"{hint} {allowed}"
