@@ -44,6 +44,10 @@ CODES: Final[dict[str, str]] = {
     "R307": "A condition is empty",
     "R308": "A path is about another object",
     "R309": "A condition has no value",
+    "R310": "A fact never has this value",
+    "R311": "The source has no such object",
+    "R312": "A rule can never fire",
+    "R313": "A step never gets what it needs",
     "R401": "A template is malformed",
     "R402": "A filter is unknown",
     "R403": "A filter cannot use this argument",
@@ -116,8 +120,12 @@ class Report:
         return self._lines[line - 1] if line <= len(self._lines) else ""
 
     @property
+    def errors(self) -> int:
+        return sum(problem.severity == "error" for problem in self.problems)
+
+    @property
     def has_errors(self) -> bool:
-        return any(problem.severity == "error" for problem in self.problems)
+        return self.errors > 0
 
 
 def render(problem: Problem) -> str:

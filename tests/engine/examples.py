@@ -76,9 +76,9 @@ def load_text(text: str | bytes) -> Loaded:
 
 
 def rules_of(text: str) -> RuleSet:
-    """The rule set of a file that has no problems."""
+    """The rule set of a file that has no errors."""
     loaded = load_text(text)
-    assert [render(problem) for problem in loaded.problems] == []
+    assert [render(problem) for problem in loaded.problems if problem.severity == "error"] == []
     return loaded.rule_set
 
 

@@ -44,7 +44,7 @@ class Special(Struct):
 
 
 def lint(arguments: str) -> list[str]:
-    text = rule(then=f"[{{ do: special, with: {{ {arguments} }} }}]")
+    text = rule(event="contact.enrolled", then=f"[{{ do: special, with: {{ {arguments} }} }}]")
     problems = load({"r.yaml": text.encode()}, {"special": Action(Special)}).problems
     return [f"{problem.code} {problem.message}" for problem in problems]
 
