@@ -33,6 +33,8 @@ class Checked(Struct, frozen=True):
     rules: tuple[Rule, ...] = ()
     ids: tuple[tuple[str, Position], ...] = ()
     """Every rule id of the file and where it stands, those of faulty rules too."""
+    found: int = 0
+    """How many rules the file holds, faulty ones too."""
 
 
 def check_file(root: Node, actions: Actions, report: Report) -> Checked:
@@ -46,7 +48,7 @@ def check_file(root: Node, actions: Actions, report: Report) -> Checked:
         return Checked()
     nodes = items(top["rules"], report, "`rules`", "each rule begins with `- id: …`") or ()
     rules = [check_rule(node, actions, report) for node in nodes]
-    return Checked(tuple(rule for rule in rules if rule is not None), tuple(_ids(nodes)))
+    return Checked(tuple(rule for rule in rules if rule is not None), tuple(_ids(nodes)), len(nodes))
 
 
 def check_rule(node: Node, actions: Actions, report: Report) -> Rule | None:

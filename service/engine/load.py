@@ -24,6 +24,8 @@ class Loaded(Struct, frozen=True):
     """The rules of the files without errors."""
     problems: tuple[Problem, ...]
     """By file, line and column."""
+    found: int
+    """How many rules the files hold, faulty ones too."""
     broken: frozenset[str]
     """Names of the files with errors. To keep a broken file's last good version alive, load again with its old text
     (`RuleSet.files`) in its place."""
@@ -49,6 +51,7 @@ def load(files: Mapping[str, bytes], actions: Mapping[str, ActionKind]) -> Loade
             (rule for file in good for rule in file.checked.rules), {file.report.file: file.text for file in good}
         ),
         problems=tuple(problem for file in read for problem in sorted(file.report.problems, key=_place)),
+        found=sum(file.checked.found for file in read),
         broken=frozenset(file.report.file for file in read if file.report.has_errors),
     )
 

@@ -59,7 +59,7 @@ class Action(Struct, frozen=True):
 
 def names_somebody(given: Mapping[str, Any]) -> tuple[str, str] | None:
     contact = given.get("contact")
-    nobody = isinstance(contact, dict) and contact.get("hubspot") == {"id": ""}
+    nobody = isinstance(contact, dict) and contact.get("hubspot") in ({}, {"id": ""})
     return ("contact.hubspot.id", "the contact names nobody") if nobody else None
 
 
