@@ -52,10 +52,10 @@ _NOBODY = "every identity of the contact to look for is empty"
 
 
 def check(given: Mapping[str, Any]) -> tuple[str, str] | None:
-    """An empty `contact` is refused by `Who` itself."""
+    """A `contact` of nothing but nulls is refused by `Who` itself."""
     who = given.get("contact")
-    blank = isinstance(who, Mapping) and who and all(value is None or value == "" for value in who.values())
-    return ("contact", _NOBODY) if blank else None
+    values = list(who.values()) if isinstance(who, Mapping) else []
+    return ("contact", _NOBODY) if "" in values and all(value in (None, "") for value in values) else None
 
 
 async def run(args: Args, sakari: Sakari) -> Result:

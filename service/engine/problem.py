@@ -120,12 +120,8 @@ class Report:
         return self._lines[line - 1] if line <= len(self._lines) else ""
 
     @property
-    def errors(self) -> int:
-        return sum(problem.severity == "error" for problem in self.problems)
-
-    @property
     def has_errors(self) -> bool:
-        return self.errors > 0
+        return any(problem.severity == "error" for problem in self.problems)
 
 
 def render(problem: Problem) -> str:

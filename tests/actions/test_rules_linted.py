@@ -42,6 +42,11 @@ NO_IDENTITY = "the contact names no record: give one of hubspot, pipedrive, acti
             "every identity of the contact to look for is empty",
         ),
         (
+            "fetch_executions, with: { campaign: c, contact: { hubspot: null } }",
+            "contact",
+            "the action refuses `contact`: give at least one of sakari, hubspot, pipedrive, mobile, email",
+        ),
+        (
             "fetch_executions, with: { campaign: '${contact.c}', contact: {} }",
             "contact",
             "the action refuses `contact`: give at least one of sakari, hubspot, pipedrive, mobile, email",

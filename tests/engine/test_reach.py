@@ -92,6 +92,15 @@ def test_a_rule_that_cannot_be_read_is_not_judged() -> None:
     assert codes("{ source: hubspt }") == ["R310"]
 
 
+def test_other_mistakes_of_a_rule_hide_nothing() -> None:
+    assert codes("{ source: pipedrive, origin: usr }", "[{ do: upsert_contact }]") == ["R311", "R310", "R502"]
+    assert codes("{ contact.a: 1 }", "[{ do: upsert_contact, with: { mobile: '${contact.b}', x: '${' } }]") == [
+        "R313",
+        "R503",
+        "R401",
+    ]
+
+
 LEAVES = st.sampled_from(
     ["{ contact.a: 1 }", "{ contact.b: 1 }", "{ contact.b: { exists: false } }", "{ contact.c: { changed_to: 1 } }",
      "{ contact.c: { ne: 1 } }", "{ source: hubspot }", "{ source: { ne: hubspot } }", "{ origin: user }"]
