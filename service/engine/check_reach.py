@@ -1,7 +1,7 @@
 """Whether a rule can ever fire and be carried out: whether any of its events can bring what the rule asks for.
 
 What a delivery of HubSpot's carries: one property with a change, none with a creation, a deletion, a restore or an
-erasure; the object's id always (https://developers.hubspot.com/docs/apps/legacy-apps/public-apps/webhooks). What a
+erasure; the object's id always (https://developers.hubspot.com/docs/api-reference/legacy/webhooks/guide). What a
 workflow sends, and what Pipedrive sends, may carry everything.
 """
 

@@ -20,7 +20,8 @@ OBJECTS_OF: Final = {
         "person", "phase", "pipeline", "product", "project", "stage", "task", "user",
     ),
 }  # fmt: skip
-"""Source -> its words for objects. HubSpot's custom objects go by their type id besides."""
+"""Source -> its words for objects. HubSpot's custom objects go by their type id besides; Pipedrive's are those of webhooks
+v2 and v1 (https://pipedrive.readme.io/docs/guide-for-webhooks-v2)."""
 
 OBJECTS: Final = frozenset(word for words in OBJECTS_OF.values() for word in words)
 """A step must not take one as its name."""
