@@ -97,7 +97,7 @@ def make_desk(ingress: IngressSettings, opened: Store) -> Desk:
     """Put together what receiving needs, with the real clock."""
     return Desk(
         acceptor=Acceptor(opened),
-        rules=RuleBook(Path(ingress.rules), {name: action.args for name, action in ACTIONS.items()}, opened),
+        rules=RuleBook(Path(ingress.rules), ACTIONS, opened),
         spill=Spill(Path(ingress.spill_dir), ingress.spill_mib * 1024 * 1024) if ingress.spill_dir else None,
         now=lambda: time.time_ns() // 1_000_000,
     )

@@ -26,7 +26,7 @@ from service.dev import view
 from service.dev.main import dev as run_dev
 from service.dev.processes import NotStarted
 from service.dev.samples import configured_routes, find, send
-from service.engine import load, read_folder, render
+from service.engine import Loaded, load, read_paths, render
 from service.errors import SettingsError
 from service.observe import logs
 from service.observe.mask import mask
@@ -157,19 +157,36 @@ def rules() -> None:
 
 
 @rules.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="rules")
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[PATH]...")
 @json_option
-def lint(folder: Path, as_json: bool) -> None:
-    """Check all rule files of FOLDER; every mistake with its place. Exit 1 if there is an error."""
-    loaded = load(read_folder(folder), {name: action.args for name, action in ACTIONS.items()})
+def lint(paths: tuple[Path, ...], as_json: bool) -> None:
+    """Check rule files, and all those in folders; every mistake with its place. PATH: `rules` if none is given.
+
+    Exit 1 if there is an error.
+    """
+    if not paths and not Path("rules").is_dir():
+        raise click.UsageError("there is no folder `rules` here: name the files or folders to check")
+    try:
+        files = read_paths(paths or (Path("rules"),))
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from None
+    loaded = load(files, ACTIONS)
     if as_json:
         click.echo(msgspec.json.encode(loaded.problems))
     else:
         for problem in loaded.problems:
             click.echo(render(problem) + "\n")
-        errors = sum(problem.severity == "error" for problem in loaded.problems)
-        click.echo(f"{len(loaded.rule_set.rules)} good rules in {len(loaded.rule_set.files)} files, {errors} errors.")
-    sys.exit(1 if any(problem.severity == "error" for problem in loaded.problems) else 0)
+        click.echo(_summary(len(files), loaded))
+    if not loaded.found:
+        click.echo("warning: there is no rule in what was checked", err=True)
+    sys.exit(1 if loaded.broken else 0)
+
+
+def _summary(files: int, loaded: Loaded) -> str:
+    errors = sum(problem.severity == "error" for problem in loaded.problems)
+    counts = {"file": files, "rule": loaded.found, "error": errors, "warning": len(loaded.problems) - errors}
+    said = [f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items()]
+    return f"{', '.join(said[:2])}: {', '.join(said[2:])}."
 
 
 @main.group()

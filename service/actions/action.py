@@ -1,6 +1,6 @@
 """What an action is. One file per action in this folder; each defines `ACTION`, and nothing else needs to be told."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -31,6 +31,9 @@ class Action(Struct, frozen=True, kw_only=True):
     name: str
     args: type[Struct]
     """The types of the step's `with:`; its docstring and field docs make the action's page and the JSON Schema."""
+    check: Callable[[Mapping[str, Any]], tuple[str, str] | None] | None = None
+    """What `args` cannot say, for lint: takes a step's `with`, of whatever shape, in which `...` stands for every text
+    that holds a template. Gives the dotted place of a mistake that no value could mend, and what is wrong; or None."""
     run: Callable[[Any, Sakari], Awaitable[Result]]
     """Takes an instance of `args`; raises only StepError (Retryable, Permanent, Uncertain)."""
     example: str

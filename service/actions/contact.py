@@ -3,6 +3,7 @@
 Source of the fields: the request example of `POST …/attributes/{attributeType}` on developer.sakari.io.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -147,6 +148,19 @@ def named_by(contact: SakariContact, identities: tuple[str, ...] = IDENTITIES) -
         if value:
             return field, value
     return None
+
+
+def names_nobody(contact: Any, identities: tuple[str, ...] = IDENTITIES) -> bool:
+    """Whether `named_by` will find nothing, for a contact as a rule has it (see `Action.check`)."""
+    return isinstance(contact, Mapping) and not any(_may_name(field, contact.get(field)) for field in identities)
+
+
+def _may_name(field: str, value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = value.get("number" if field == "mobile" else "id")
+    if isinstance(value, str):
+        value = digits(value) if field == "mobile" else value.strip()
+    return value is not None and value != ""
 
 
 def target(kind: str, contact: SakariContact, named: tuple[str, str]) -> Target:

@@ -1,5 +1,6 @@
 """`do: fetch_executions`: who is in a drip campaign, and how far."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -47,11 +48,21 @@ class Args(Struct, frozen=True, forbid_unknown_fields=True):
     version: Annotated[str | UnsetType, Meta(description="Id of one version of the campaign's workflow.")] = UNSET
 
 
+_NOBODY = "every identity of the contact to look for is empty"
+
+
+def check(given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """A `contact` of nothing but nulls is refused by `Who` itself."""
+    who = given.get("contact")
+    values = list(who.values()) if isinstance(who, Mapping) else []
+    return ("contact", _NOBODY) if "" in values and all(value in (None, "") for value in values) else None
+
+
 async def run(args: Args, sakari: Sakari) -> Result:
     """Raises Permanent("no_identity") before any call if `contact` is given and everything in it is empty."""
     wanted = None if isinstance(args.contact, UnsetType) else _wanted(args.contact)
     if wanted is not None and not wanted:
-        raise Permanent("no_identity", "every identity of the contact to look for is empty")
+        raise Permanent("no_identity", _NOBODY)
     version = None if isinstance(args.version, UnsetType) else args.version
     found: list[Execution] = []
     async for page in sakari.executions(args.campaign, version_id=version):
@@ -105,6 +116,7 @@ def _instant(entered: str | None) -> datetime:
 ACTION = Action(
     name="fetch_executions",
     args=Args,
+    check=check,
     run=run,
     sets_values=True,
     example="""\

@@ -1,6 +1,7 @@
 """`do: update_attributes`: write a contact's values through `POST …/attributes/{attributeType}`."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, structs
 
@@ -26,6 +27,13 @@ class Args(Struct, frozen=True, forbid_unknown_fields=True):
     contact: Annotated[contacts.SakariContact, Meta(description="Who is meant, and the values to set.")]
 
 
+_NO_IDENTITY = f"the contact names no record: give one of {', '.join(contacts.IDENTITIES)} with a value"
+
+
+def check(given: Mapping[str, Any]) -> tuple[str, str] | None:
+    return ("contact", _NO_IDENTITY) if contacts.names_nobody(given.get("contact")) else None
+
+
 async def run(args: Args, sakari: Sakari) -> Result:
     """Raises Permanent("no_identity") before any call if nothing says which record is meant."""
     _named(args)
@@ -48,14 +56,14 @@ def merge(older: Args, newer: Args) -> Args:
 def _named(args: Args) -> tuple[str, str]:
     named = contacts.named_by(args.contact)
     if named is None:
-        fields = ", ".join(contacts.IDENTITIES)
-        raise Permanent("no_identity", f"the contact names no record: give one of {fields} with a value")
+        raise Permanent("no_identity", _NO_IDENTITY)
     return named
 
 
 ACTION = Action(
     name="update_attributes",
     args=Args,
+    check=check,
     run=run,
     sets_values=True,
     target=target,

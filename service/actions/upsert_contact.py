@@ -1,6 +1,7 @@
 """`do: upsert_contact`: create a contact, or merge into the one with the same mobile number."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, structs
 
@@ -25,6 +26,13 @@ class Args(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "append"
 
 
+_NO_MOBILE = "the contact has no `mobile.number`, which is what Sakari knows contacts by"
+
+
+def check(given: Mapping[str, Any]) -> tuple[str, str] | None:
+    return ("contact.mobile.number", _NO_MOBILE) if contacts.names_nobody(given.get("contact"), ("mobile",)) else None
+
+
 async def run(args: Args, sakari: Sakari) -> Result:
     """Raises Permanent("no_mobile") before any call if there is no mobile number."""
     _named(args)
@@ -43,7 +51,7 @@ def only(args: Args, attributes: frozenset[str]) -> Args:
 def _named(args: Args) -> tuple[str, str]:
     named = contacts.named_by(args.contact, ("mobile",))
     if named is None:
-        raise Permanent("no_mobile", "the contact has no mobile number, which is what Sakari knows contacts by")
+        raise Permanent("no_mobile", _NO_MOBILE)
     return named
 
 
@@ -57,6 +65,7 @@ def merge(older: Args, newer: Args) -> Args | None:
 ACTION = Action(
     name="upsert_contact",
     args=Args,
+    check=check,
     run=run,
     sets_values=True,
     target=target,

@@ -30,7 +30,7 @@ def page() -> str:
 
 def _section(action: Action) -> str:
     described = python.cleandoc(action.args.__doc__ or "")
-    example = "rules:\n  - id: example\n    event: contact.updated\n    then:\n" + _step(action.example)
+    example = "rules:\n  - id: example\n    event: contact.enrolled\n    then:\n" + _step(action.example)
     parts = [f"## {action.name}\n", described + "\n", *_tables(action.args)]
     return "\n".join([*parts, f"```yaml\nversion: 1\n{example}```\n"])
 

@@ -75,7 +75,7 @@ async def _alone(folder: Path) -> AsyncIterator[None]:
 
 def _tell_rule_problems(rules: Path, console: Console) -> None:
     """Show what is wrong with the rules: a file with an error is not in force, and nobody should have to wonder."""
-    loaded = load(read_folder(rules), {name: action.args for name, action in ACTIONS.items()})
+    loaded = load(read_folder(rules), ACTIONS)
     for problem in loaded.problems:
         console.print(render(problem) + "\n", markup=False, highlight=False, soft_wrap=True)
     if loaded.broken:

@@ -4,32 +4,27 @@ Every function looks after one thing and adds what is wrong to the report, so a 
 """
 
 import re
-from collections.abc import Mapping
 from typing import Final, cast, get_args
 
-from msgspec import Struct, inspect
+from msgspec import Struct
 
-from service.engine.check_args import check_args
+from service.engine.action_kind import Actions
 from service.engine.check_conditions import compile_condition
 from service.engine.check_paths import Words
-from service.engine.check_templates import compile_tree
-from service.engine.condition import ALWAYS, paths
+from service.engine.check_reach import check_reach
+from service.engine.check_steps import check_steps
+from service.engine.condition import ALWAYS
 from service.engine.fields import choice, fields, items, kind, text
-from service.engine.paths import EVENT_NAME, FACTS, OBJECTS, SOURCES, VERBS
+from service.engine.paths import EVENT_NAME, VERBS
 from service.engine.problem import Report, near
-from service.engine.rule import Mode, Rule, Step
-from service.engine.template import expressions
+from service.engine.rule import Mode, Rule
 from service.engine.values import DURATION_HINT, duration_ms
 from service.engine.yaml_nodes import Node, Position
 
 VERSION: Final = 1
 DEFAULT_EXPIRES_MS: Final = 24 * 3_600_000
 
-Actions = Mapping[str, inspect.StructType]
-"""Action name -> what is known of its Args type."""
-
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_STEP_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Checked(Struct, frozen=True):
@@ -38,6 +33,8 @@ class Checked(Struct, frozen=True):
     rules: tuple[Rule, ...] = ()
     ids: tuple[tuple[str, Position], ...] = ()
     """Every rule id of the file and where it stands, those of faulty rules too."""
+    found: int = 0
+    """How many rules the file holds, faulty ones too."""
 
 
 def check_file(root: Node, actions: Actions, report: Report) -> Checked:
@@ -51,7 +48,7 @@ def check_file(root: Node, actions: Actions, report: Report) -> Checked:
         return Checked()
     nodes = items(top["rules"], report, "`rules`", "each rule begins with `- id: …`") or ()
     rules = [check_rule(node, actions, report) for node in nodes]
-    return Checked(tuple(rule for rule in rules if rule is not None), tuple(_ids(nodes)))
+    return Checked(tuple(rule for rule in rules if rule is not None), tuple(_ids(nodes)), len(nodes))
 
 
 def check_rule(node: Node, actions: Actions, report: Report) -> Rule | None:
@@ -68,8 +65,12 @@ def check_rule(node: Node, actions: Actions, report: Report) -> Rule | None:
     rule_id = _check_id(given.get("id"), report)
     events = _check_events(given.get("event"), report)
     objects = tuple(dict.fromkeys(event.rpartition(".")[0] for event in events))
+    before = len(report.problems)
     when = compile_condition(given["when"], Words(objects), report) if "when" in given else ALWAYS
-    steps = _check_steps(given.get("then"), objects, actions, report)
+    whole = all(problem.severity == "warning" or problem.code == "R310" for problem in report.problems[before:])
+    steps = check_steps(given.get("then"), objects, actions, report)
+    if when is not None and whole:  # a condition without its faulty parts asks for something else
+        check_reach(events, when, steps, given, report)
     description = text(given.get("description"), report, "`description`")
     mode = _check_mode(given.get("mode"), report)
     expires_ms = _check_expires(given.get("expires"), report)
@@ -78,7 +79,7 @@ def check_rule(node: Node, actions: Actions, report: Report) -> Rule | None:
     return Rule(
         id=rule_id,
         description=description or "",
-        events=events,
+        events=tuple(events),
         when=when or ALWAYS,
         steps=steps,
         mode=mode,
@@ -107,11 +108,12 @@ def _check_id(node: Node | None, report: Report) -> str | None:
     return rule_id
 
 
-def _check_events(node: Node | None, report: Report) -> tuple[str, ...]:
+def _check_events(node: Node | None, report: Report) -> dict[str, Position]:
+    """Each event, and where it stands."""
     if node is None:
-        return ()
+        return {}
     nodes = items(node, report, "`event`") if isinstance(node.value, tuple) else (node,)
-    events: list[str] = []
+    events: dict[str, Position] = {}
     for item in nodes or ():
         name = text(item, report, "an event", "`contact.updated`, or a list of such names")
         if name is None or not _check_event_name(name, item.at, report):
@@ -119,8 +121,8 @@ def _check_events(node: Node | None, report: Report) -> tuple[str, ...]:
         if name in events:
             report.add("R214", item.at, f"`{name}` is in the list twice", severity="warning")
             continue
-        events.append(name)
-    return tuple(events)
+        events[name] = item.at
+    return events
 
 
 def _check_event_name(name: str, at: Position, report: Report) -> bool:
@@ -147,62 +149,3 @@ def _check_expires(node: Node | None, report: Report) -> int:
         given = f"`{node.value}`" if isinstance(node.value, str | int | float) else kind(node)
         report.add("R210", node.at, f"`expires` cannot be {given}", DURATION_HINT)
     return span or DEFAULT_EXPIRES_MS
-
-
-def _check_steps(node: Node | None, objects: tuple[str, ...], actions: Actions, report: Report) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    names: list[str] = []
-    for index, item in enumerate(items(node, report, "`then`", "each step begins with `- do: …`") or ()):
-        words = Words(objects, tuple(names), in_step=True)
-        step = _check_step(index, item, words, actions, report)
-        if step is not None:
-            steps.append(step)
-            names += [step.name] if step.name else []
-    return tuple(steps)
-
-
-def _check_step(index: int, node: Node, words: Words, actions: Actions, report: Report) -> Step | None:
-    given = fields(node, report, "a step", required=("do",), optional=("as", "if", "with"))
-    if given is None:
-        return None
-    do = text(given.get("do"), report, "`do`", near("", actions))
-    name = _check_step_name(given.get("as"), words, report)
-    condition = compile_condition(given["if"], words, report) if "if" in given else None
-    with_node = given.get("with", Node({}, node.at, node.at))
-    tree = compile_tree(with_node, words, report)
-    if do is None:
-        return None
-    if do in actions:
-        check_args(with_node, tree, actions[do], report)
-    else:
-        report.add("R501", given["do"].at, f"there is no action `{do}`", near(do, actions))
-    asked = frozenset[str]() if condition is None else paths(condition)
-    filled = list(expressions(tree))
-    every = asked | {expression.path for expression in filled}
-    results = frozenset(path for path in every if words.is_result(path))
-    return Step(
-        index=index,
-        do=do,
-        name=name,
-        if_=condition or ALWAYS,
-        with_=tree,
-        uses=every - results,
-        needs=frozenset(expression.path for expression in filled if expression.needs_value) - results,
-        results=results,
-        conditional="if" in given,
-    )
-
-
-def _check_step_name(node: Node | None, words: Words, report: Report) -> str:
-    name = text(node, report, "`as`")
-    if node is None or name is None:
-        return ""
-    if not _STEP_NAME.fullmatch(name):
-        report.add("R211", node.at, f"`{name}` cannot be the name of a step", "letters, digits and `_`, no digit first")
-    elif name in (*FACTS, *SOURCES, *OBJECTS, *words.objects):
-        report.add(
-            "R211", node.at, f"`{name}` is a word of events", "choose a name of your own, after what the step finds"
-        )
-    elif name in words.steps:
-        report.add("R212", node.at, f"an earlier step is named `{name}` already", "choose another name")
-    return name

@@ -1,14 +1,17 @@
 """Nodes of `when` and `if` -> conditions."""
 
 from collections.abc import Callable
+from typing import Final, get_args
 
 from service.engine.check_paths import Words, check_path
 from service.engine.condition import All, Condition, Either, Leaf, Not
 from service.engine.fields import items, kind
 from service.engine.operands import OperandError
 from service.engine.operators import OPERATORS
-from service.engine.problem import Report, near
+from service.engine.paths import SOURCES
+from service.engine.problem import Report, near, one_of
 from service.engine.yaml_nodes import Node, to_plain
+from service.model import Origin
 
 
 def compile_condition(node: Node, words: Words, report: Report) -> Condition | None:
@@ -85,7 +88,21 @@ def _compile_leaf(path: str, name: str, node: Node, words: Words, report: Report
         return None
     operand = to_plain(node)
     try:
-        return Leaf(path, name, operand, operator.operand(operand), node.key_at[0])
+        test = operator.operand(operand)
     except OperandError as fault:
         report.add(fault.code, node.at, f"`{name}`: {fault.message}", fault.hint)
         return None
+    if path in _CLOSED and name in _EQUALITIES:
+        _check_values(node, path, report)
+    return Leaf(path, name, operand, test, node.key_at[0])
+
+
+_CLOSED: Final = {"source": SOURCES, "origin": get_args(Origin)}
+"""Facts whose every value is known."""
+_EQUALITIES: Final = ("eq", "ne", "in", "not_in")
+
+
+def _check_values(node: Node, path: str, report: Report) -> None:
+    for item in node.value if isinstance(node.value, tuple) else (node,):
+        if item.value is not None and item.value not in _CLOSED[path]:
+            report.add("R310", item.at, f"`{path}` is never `{item.value}`", one_of(str(item.value), _CLOSED[path]))

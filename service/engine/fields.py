@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from service.engine.problem import Report, near
+from service.engine.problem import Report, near, one_of
 from service.engine.yaml_nodes import Node
 
 
@@ -69,5 +69,5 @@ def choice(node: Node, report: Report, what: str, allowed: Collection[str]) -> s
     if isinstance(node.value, str) and node.value in allowed:
         return node.value
     given = f"`{node.value}`" if isinstance(node.value, str) else kind(node)
-    report.add("R209", node.at, f"{what} cannot be {given}", near(str(node.value), allowed))
+    report.add("R209", node.at, f"{what} cannot be {given}", one_of(str(node.value), allowed))
     return None

@@ -1,6 +1,6 @@
-"""Reading the folder of rules: the only place of the engine that touches a disk."""
+"""Reading rule files: the only place of the engine that touches a disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _ENDINGS = (".yaml", ".yml")
@@ -15,6 +15,19 @@ def read_folder(path: Path) -> dict[str, bytes]:
     ConfigMap is exchanged while it is read: read again.
     """
     return {file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(_rule_files(path, frozenset()))}
+
+
+def read_paths(paths: Iterable[Path]) -> dict[str, bytes]:
+    """Rule files, and those of folders as `read_folder` reads them: path as given -> content, each file once.
+
+    A file may have any name, but `*.test.yaml` is skipped here too. Raises OSError.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for file in sorted(_rule_files(path, frozenset())) if path.is_dir() else [path]:
+            if not file.name.endswith(_TEST_ENDINGS):
+                found.setdefault(file.absolute(), file)
+    return {file.as_posix(): file.read_bytes() for file in found.values()}
 
 
 def _rule_files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:

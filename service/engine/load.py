@@ -1,11 +1,12 @@
 """Files of rules -> a rule set, and every mistake in them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
-from msgspec import Struct, inspect
+from msgspec import Struct
 
-from service.engine.check import Actions, Checked, check_file
+from service.engine.action_kind import ActionKind, Actions, wishes
+from service.engine.check import Checked, check_file
 from service.engine.problem import Problem, Report, Severity
 from service.engine.rule_set import RuleSet, rule_set
 from service.engine.yaml_nodes import MAX_BYTES, Position, decode, read_yaml
@@ -23,6 +24,8 @@ class Loaded(Struct, frozen=True):
     """The rules of the files without errors."""
     problems: tuple[Problem, ...]
     """By file, line and column."""
+    found: int
+    """How many rules the files hold, faulty ones too."""
     broken: frozenset[str]
     """Names of the files with errors. To keep a broken file's last good version alive, load again with its old text
     (`RuleSet.files`) in its place."""
@@ -34,12 +37,12 @@ class _File(Struct, frozen=True):
     checked: Checked
 
 
-def load(files: Mapping[str, bytes], actions: Mapping[str, type[Struct]]) -> Loaded:
+def load(files: Mapping[str, bytes], actions: Mapping[str, ActionKind]) -> Loaded:
     """Read, check and compile rule files. Raises nothing: what is wrong is in `problems`.
 
-    `actions`: name -> the type of its arguments. A file with an error contributes no rule; the others are not touched.
+    `actions`: name -> what may stand in its `with`. A file with an error contributes no rule; the others are not touched.
     """
-    known = {name: _type_of(args) for name, args in actions.items()}
+    known = wishes(actions)
     read = [_read(name, raw, known) for name, raw in sorted(files.items())]
     _check_ids(read)
     good = [file for file in read if not file.report.has_errors]
@@ -48,12 +51,9 @@ def load(files: Mapping[str, bytes], actions: Mapping[str, type[Struct]]) -> Loa
             (rule for file in good for rule in file.checked.rules), {file.report.file: file.text for file in good}
         ),
         problems=tuple(problem for file in read for problem in sorted(file.report.problems, key=_place)),
+        found=sum(file.checked.found for file in read),
         broken=frozenset(file.report.file for file in read if file.report.has_errors),
     )
-
-
-def _type_of(args: type[Struct]) -> inspect.StructType:
-    return cast("inspect.StructType", inspect.type_info(args))
 
 
 def _read(name: str, raw: bytes, actions: Actions) -> _File:

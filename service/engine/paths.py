@@ -13,11 +13,20 @@ VERBS: Final = (
     "created", "updated", "deleted", "merged", "restored", "associated", "erased", "messaged", "enrolled",
 )  # fmt: skip
 
-OBJECTS: Final = frozenset({
-    "contact", "company", "deal", "ticket", "product", "line_item", "conversation",
-    "activity", "lead", "note", "organization", "person", "pipeline", "stage", "user",
-})  # fmt: skip
-"""The CRMs' common words for objects (custom objects have others). A step must not take one as its name."""
+OBJECTS_OF: Final = {
+    "hubspot": ("contact", "company", "deal", "ticket", "product", "line_item", "conversation"),
+    "pipedrive": (
+        "activity", "activityType", "board", "deal", "deal_installment", "deal_product", "lead", "note", "organization",
+        "person", "phase", "pipeline", "product", "project", "stage", "task", "user",
+    ),
+}  # fmt: skip
+"""Source -> its words for objects. HubSpot's custom objects go by their type id besides; Pipedrive's are those of webhooks
+v2 and v1 (https://pipedrive.readme.io/docs/guide-for-webhooks-v2)."""
+
+OBJECTS: Final = frozenset(word for words in OBJECTS_OF.values() for word in words)
+"""A step must not take one as its name."""
+
+_TYPE_ID = re.compile(r"[0-9]+-[0-9]+")
 
 EVENT_NAME: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 
@@ -28,6 +37,13 @@ _PATH = re.compile(rf"{_SEGMENT}(?:\.{_SEGMENT})+")
 def is_path(text: str) -> bool:
     """Whether this is spelled as a path: a fact, or words with dots between them."""
     return text in FACTS or _PATH.fullmatch(text) is not None
+
+
+def sources_of(word: str) -> tuple[str, ...]:
+    """The sources that have an object of this name; all of them if we do not know."""
+    if _TYPE_ID.fullmatch(word):
+        return ("hubspot",)
+    return tuple(source for source in SOURCES if word in OBJECTS_OF[source]) or SOURCES
 
 
 def head(path: str) -> str:

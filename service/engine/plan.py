@@ -44,7 +44,7 @@ def missing(rule: Rule, scope: EventScope) -> PlanFailure | None:
     for step in rule.steps:
         absent = sorted(path for path in step.needs if scope.get(path) is MISSING)
         if absent and not step.conditional:
-            message = f"rule {rule.id}, step {step.index} ({step.do}): the event carries no {', '.join(absent)}"
+            message = f"rule {rule.id}, step {step.index + 1} ({step.do}): the event carries no {', '.join(absent)}"
             return PlanFailure(rule.id, "missing_value", message)
     return None
 

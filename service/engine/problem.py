@@ -44,6 +44,10 @@ CODES: Final[dict[str, str]] = {
     "R307": "A condition is empty",
     "R308": "A path is about another object",
     "R309": "A condition has no value",
+    "R310": "A fact never has this value",
+    "R311": "The source has no such object",
+    "R312": "A rule can never fire",
+    "R313": "A step never gets what it needs",
     "R401": "A template is malformed",
     "R402": "A filter is unknown",
     "R403": "A filter cannot use this argument",
@@ -141,3 +145,11 @@ def near(word: str, known: Iterable[str]) -> str:
     known = list(known)
     meant = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean `{meant[0]}`?" if meant else f"allowed: {', '.join(known)}"
+
+
+def one_of(word: str, choices: Iterable[str]) -> str:
+    """A hint for one of few: the choice that was probably meant, and all of them."""
+    choices = list(choices)
+    allowed = f"allowed: {', '.join(choices)}"
+    hint = near(word, choices)
+    return hint if hint == allowed else f"{hint} {allowed}"

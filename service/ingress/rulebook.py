@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 from redis.exceptions import RedisError
 
-from service.engine import Loaded, Problem, RuleSet, load, read_folder
+from service.engine import ActionKind, Loaded, Problem, RuleSet, load, read_folder
 from service.errors import StoreUnavailable
 from service.store import Store, rulesets
 
@@ -14,9 +13,9 @@ from service.store import Store, rulesets
 class RuleBook:
     """Loads the rules of a folder, and makes sure that Redis has them before the first event is planned under them."""
 
-    def __init__(self, folder: Path, args: Mapping[str, type[msgspec.Struct]], rule_sets: Store) -> None:
+    def __init__(self, folder: Path, actions: Mapping[str, ActionKind], rule_sets: Store) -> None:
         self._store = rule_sets
-        self._loaded: Loaded = load(read_folder(folder), args)
+        self._loaded: Loaded = load(read_folder(folder), actions)
         self._kept = False
 
     @property

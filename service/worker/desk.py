@@ -20,7 +20,7 @@ class Rules:
 
     def __init__(self, store: Store, actions: Mapping[str, Action]) -> None:
         self._store = store
-        self._args = {name: action.args for name, action in actions.items()}
+        self._actions = actions
         self._sets: dict[str, RuleSet] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -38,7 +38,7 @@ class Rules:
         files = await rulesets.read(self._store, version)
         if files is None:
             raise Permanent("ruleset_unknown", f"rule set {version} is not in Redis any more; replay the event")
-        return load({name: text.encode() for name, text in files.items()}, self._args).rule_set
+        return load({name: text.encode() for name, text in files.items()}, self._actions).rule_set
 
 
 class Desk(Struct, kw_only=True):

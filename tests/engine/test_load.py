@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine import load, read_folder
+from service.engine import load, read_folder, read_paths
 from service.engine.scope import StepScope
 from tests.engine.examples import ACTIONS, NOW, load_text, rule, rules_of
 
@@ -184,3 +184,15 @@ def test_only_rule_files_are_read(tmp_path: Path) -> None:
     assert list(read_folder(tmp_path)) == ["a.yaml", "b.yaml", "deals/c.yaml"]
     with pytest.raises(FileNotFoundError):
         read_folder(tmp_path / "none")
+
+
+def test_named_files_and_folders_are_read_once_each(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("b.yaml", "sub/a.yml", "sub/x.test.yaml", "x.test.yml", "rules.txt", "c.yaml"):
+        (tmp_path / name).write_text(name)
+    named = [tmp_path / name for name in ("sub", "sub/a.yml", "rules.txt", "x.test.yml", "b.yaml")]
+    assert read_paths(named) == {
+        f"{tmp_path}/sub/a.yml": b"sub/a.yml",
+        f"{tmp_path}/rules.txt": b"rules.txt",
+        f"{tmp_path}/b.yaml": b"b.yaml",
+    }

@@ -166,7 +166,7 @@ def far() -> FarSide:
 def compile_rules(far: FarSide) -> Callable[[str], RuleSet]:
     def compile_(steps: str) -> RuleSet:
         text = f"version: 1\nrules:\n  - id: r\n    event: contact.updated\n    then:\n{steps}"
-        loaded = load({"r.yaml": text.encode()}, {name: action.args for name, action in far.actions().items()})
+        loaded = load({"r.yaml": text.encode()}, far.actions())
         assert not loaded.broken, loaded.problems
         return loaded.rule_set
 
