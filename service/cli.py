@@ -174,7 +174,7 @@ async def list_events(most: int, as_json: bool) -> None:
     async with _opened() as store:
         stories = [await journal.story(store, event) for event in await journal.newest(store, most)]
     if as_json:
-        click.echo(msgspec.json.encode(stories))
+        click.echo(msgspec.json.encode(view.mask(view.plain(stories))))
         return
     for story in stories:
         event = story.entry.event
@@ -203,7 +203,7 @@ async def show_event(event_id: str, unmasked: bool, as_json: bool) -> int:
             return 1
         story = await journal.story(store, event)
     if as_json:
-        plain = msgspec.to_builtins(story)
+        plain = view.plain(story)
         click.echo(msgspec.json.encode(plain if unmasked else view.mask(plain)))
         return 0
     for line in view.lines(story, masked=not unmasked):
@@ -225,7 +225,7 @@ async def list_dead(most: int, as_json: bool) -> None:
     async with _opened() as store:
         letters = await dead.newest(store, most)
     if as_json:
-        click.echo(msgspec.json.encode([view.mask(msgspec.to_builtins(letter)) for letter in letters]))
+        click.echo(msgspec.json.encode(view.mask(view.plain(letters))))
         return
     for letter in letters:
         what = letter.rule or letter.kind

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct, structs
 from rich.markup import escape
 
 from service.store.journal import Story
@@ -27,11 +28,10 @@ _PERSONAL = re.compile(r"email|phone|mobile|number|name|address", re.IGNORECASE)
 def lines(story: Story, *, masked: bool = True) -> list[str]:
     """Tell a story in lines of rich markup. `masked` hides what looks like personal data."""
     event = story.entry.event
-    head = (
-        f"[bold]{escape(event.type)}[/]  {event.source} {event.account}  {event.object_type} {event.object_id or '?'}"
-    )
+    what = f"{event.source} {event.account}  {event.object_type} {event.object_id or '?'}"
+    head = f"[bold]{escape(event.type)}[/]  {escape(what)}"
     facts = ", ".join(_pair(path, event.values[path], masked) for path in _telling(event.values, event.changed)[:6])
-    by = f"by {event.actor or 'nobody named'} ({event.origin})"
+    by = escape(f"by {event.actor or 'nobody named'} ({event.origin})")
     told = [
         f"[cyan]●[/] {head}  [dim]{_clock(story.entry.received_at)}  {story.id}[/]",
         f"    {facts or '[dim]no fields[/]'}  [dim]{by}[/]",
@@ -60,7 +60,7 @@ def _step(number: int, step: StepRecord, masked: bool) -> str:
     if step.result:
         parts.append("→ " + ", ".join(_pair(path, value, masked) for path, value in step.result.items()))
     if step.state != "done":
-        parts.append(f"{step.state}: {step.reason}")
+        parts.append(escape(f"{step.state}: {step.reason}"))
     else:
         parts.append(f"[dim]{step.took_ms} ms[/]")
     return "  ".join(parts)
@@ -80,6 +80,17 @@ def _pair(path: str, value: Any, masked: bool) -> str:
 def _short(value: Any, masked: bool) -> str:
     text = msgspec.json.encode(mask(value) if masked else value).decode() if not isinstance(value, str) else value
     return text if len(text) <= 160 else text[:159] + "…"
+
+
+def plain(value: Any) -> Any:
+    """Give back what the store keeps as plain data with a name for every field; of bytes, only how many there are."""
+    if isinstance(value, Struct):
+        return {name: plain(inner) for name, inner in structs.asdict(value).items()}
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return f"<{len(value)} bytes>" if isinstance(value, bytes) else value
 
 
 def mask(value: Any, name: str = "") -> Any:
