@@ -68,7 +68,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 @click.option(
     "--rules", type=click.Path(exists=True, file_okay=False, path_type=Path), default="rules", show_default=True
 )
-@click.option("--fixtures", type=click.Path(path_type=Path), default="tests/fixtures", show_default=True)
+@click.option(
+    "--fixtures",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="tests/fixtures",
+    show_default=True,
+)
 @click.option("--port", type=int, default=8080, show_default=True, help="For the ingress; another one if it is taken.")
 @command
 async def dev(once: bool, rules: Path, fixtures: Path, port: int) -> int:
@@ -279,7 +284,7 @@ async def drop_dead(letter_id: str) -> int:
 async def _letter(store: Store, letter_id: str) -> DeadLetter:
     letter = await dead.read(store, letter_id)
     if letter is None:
-        raise click.UsageError(f"there is no dead letter {letter_id}; see `sluice dead list`")
+        raise click.ClickException(f"there is no dead letter {letter_id} (any more); see `sluice dead list`")
     return letter
 
 
