@@ -71,7 +71,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 @click.option(
     "--rules", type=click.Path(exists=True, file_okay=False, path_type=Path), default="rules", show_default=True
 )
-@click.option("--fixtures", type=click.Path(path_type=Path), default="tests/fixtures", show_default=True)
+@click.option(
+    "--fixtures",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="tests/fixtures",
+    show_default=True,
+)
 @click.option("--port", type=int, default=8080, show_default=True, help="For the ingress; another one if it is taken.")
 @command
 async def dev(once: bool, rules: Path, fixtures: Path, port: int) -> int:
@@ -295,7 +300,7 @@ async def list_dead(most: int, as_json: bool, **which: Any) -> None:
 def _shown(letter: DeadLetter) -> dict[str, Any]:
     shown: dict[str, Any] = plain(letter)
     del shown["member"]
-    return {**shown, "body": f"{len(letter.body)} bytes" if letter.body else ""}
+    return {**shown, "body": f"{len(letter.body)} bytes (--unmasked shows them)" if letter.body else ""}
 
 
 @dead_letters.command("show")
@@ -358,7 +363,9 @@ async def _settle(
             click.confirm(f"{what} {len(chosen)} dead letters?", abort=True)
         settled = await dead.settle(store, what, chosen, now=_now())
     word = {"retry": "back in their lanes", "drop": "dropped"}[what]
-    out.print(f"{settled.done} {word}, {settled.gone} were taken care of already.")
+    out.print(f"{settled.done} {word}.", highlight=False)
+    if settled.gone:
+        out.print(f"{settled.gone} were taken care of already.", highlight=False)
     if settled.refused:
         out.print(f"{settled.refused} hold no run that could be tried again (see `sluice dead show`).")
     return 1 if settled.refused or (letter_ids and settled.gone) else 0
@@ -367,7 +374,7 @@ async def _settle(
 async def _letter(store: Store, letter_id: str) -> DeadLetter:
     letter = await dead.read(store, letter_id)
     if letter is None:
-        raise click.UsageError(f"there is no dead letter {letter_id}; see `sluice dead list`")
+        raise click.ClickException(f"there is no dead letter {letter_id} (any more); see `sluice dead list`")
     return letter
 
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -67,13 +68,13 @@ async def embedded_redis(folder: Path, *extra: str, port: int = 0) -> AsyncItera
 
 
 async def _answers(process: asyncio.subprocess.Process, port: int) -> bool:
-    client = Redis(port=port, socket_connect_timeout=1)
+    client = Redis(port=port, socket_connect_timeout=1, socket_timeout=1)
+    until = time.monotonic() + _READY_S
     try:
-        async with asyncio.timeout(_READY_S):
-            while process.returncode is None:
-                with contextlib.suppress(RedisError, OSError):
-                    return bool(await client.ping())
-                await asyncio.sleep(0.02)
+        while process.returncode is None and time.monotonic() < until:
+            with contextlib.suppress(RedisError, OSError):
+                return bool(await client.ping())
+            await asyncio.sleep(0.02)
     finally:
         await client.aclose()
     return False
