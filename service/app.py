@@ -126,7 +126,9 @@ async def _drain_spill(desk: Desk, routes: dict[str, Route]) -> None:
         )
         route = routes.get(spilled.path)
         if route is None:
-            log.error("spilled delivery waits", path=spilled.path, hint="its source has no secret any more; set it again")
+            log.error(
+                "spilled delivery waits", path=spilled.path, hint="its source has no secret any more; set it again"
+            )
             raise StoreUnavailable(f"nothing takes {spilled.path}")
         # It was verified before it was written; its headers, which proved that, were not kept.
         await store(route.source, route.normalise(Verified(delivery, "basic")), desk)

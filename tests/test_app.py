@@ -124,7 +124,7 @@ async def test_the_rules_are_kept_in_redis_without_any_delivery(redis_url: str, 
     async with _doing(app._keep_rules(desk)):
 
         async def kept() -> bool:
-            return await store.redis.exists(keys.RULESET + desk.rules.rule_set.version) == 1
+            return bool(await store.redis.exists(keys.RULESET + desk.rules.rule_set.version))
 
         await until(kept)
     ttl = await store.redis.pttl(keys.RULESET + desk.rules.rule_set.version)

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -134,7 +137,8 @@ def test_a_folder_of_rules_that_is_not_there_is_a_usage_error(tmp_path: Path) ->
     assert sluice("rules", "lint", str(tmp_path / "none")).exit_code == 2
 
 
-def test_nothing_accepted_is_said_so(installed: Callable[..., Any]) -> None:
+@pytest.mark.usefixtures("installed")
+def test_nothing_accepted_is_said_so() -> None:
     assert sluice("events", "list").output == "No events yet.\n"
     assert sluice("events", "list", "--json").output == "[]\n"
     assert sluice("dead", "list").output == "No dead letters.\n"
@@ -167,7 +171,8 @@ def test_an_event_is_shown_masked_unless_asked(installed: Callable[..., Any]) ->
     assert all(word in shown for word in ("good", "bad", "broken", "no phone"))
 
 
-def test_an_event_that_is_not_there_exits_1_and_what_is_no_id_exits_2(installed: Callable[..., Any]) -> None:
+@pytest.mark.usefixtures("installed")
+def test_an_event_that_is_not_there_exits_1_and_what_is_no_id_exits_2() -> None:
     assert sluice("events", "show", "1-1").exit_code == 1
     nonsense = sluice("events", "show", "yesterday")
     assert nonsense.exit_code == 2
@@ -229,14 +234,16 @@ def test_a_dead_letter_can_be_dropped_once(installed: Callable[..., Any]) -> Non
     assert installed(lambda store: journal.ledger(store, "f/bad")).state == "dropped"
 
 
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("command", ["show", "retry", "drop"])
-def test_a_dead_letter_that_is_not_there_exits_1(installed: Callable[..., Any], command: str) -> None:
+def test_a_dead_letter_that_is_not_there_exits_1(command: str) -> None:
     missing = sluice("dead", command, "none")
     assert missing.exit_code == 1
     assert "no dead letter none" in missing.output
 
 
-def test_a_redis_that_does_not_answer_is_named(installed: Callable[..., Any]) -> None:
+@pytest.mark.usefixtures("installed")
+def test_a_redis_that_does_not_answer_is_named() -> None:
     told = sluice("events", "list", env={"SLUICE_REDIS_URL": "redis://127.0.0.1:1/0"})
     assert (told.exit_code, told.output) == (2, "sluice: SLUICE_REDIS_URL: nothing answers there\n")
 
@@ -260,9 +267,10 @@ def test_without_an_installation_the_missing_setting_is_named(tmp_path: Path, mo
 )
 def test_every_missing_setting_is_named_at_once(command: str, missing: set[str]) -> None:
     nothing = dict.fromkeys(missing, "") | {"SLUICE_PORT": "many"}
-    told = sluice(command, env=nothing)
-    assert told.exit_code == 2
-    assert {line.split()[1].rstrip(":") for line in told.output.splitlines()} == missing
+    arguments = (sys.executable, "-m", "service", command)
+    told = subprocess.run(arguments, env={**os.environ, **nothing}, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert {line.split()[1].rstrip(":") for line in told.stderr.splitlines()} == missing
 
 
 def test_the_sandbox_tells_its_own_options() -> None:

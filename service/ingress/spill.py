@@ -1,7 +1,8 @@
 """The spill folder: where verified deliveries of a source that does not retry for long wait while Redis cannot store.
 
-One file a delivery, for the owner's eyes only, written whole, synced and renamed before the sender gets its answer, named so that sorting gives the
-order of arrival. Draining is harmless to repeat (claims), so processes may share a folder and die at any moment.
+One file a delivery, for the owner's eyes only, written whole, synced and renamed before the sender gets its answer, named
+so that sorting gives the order of arrival. Draining is harmless to repeat (claims), so processes may share a folder and
+die at any moment.
 """
 
 import asyncio

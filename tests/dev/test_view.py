@@ -67,7 +67,9 @@ def test_personal_data_is_masked_unless_asked_for() -> None:
         state="done",
         at=1,
         result={"email": "ada@example.com", "latest": {"mobile": "+15550109999", "status": "open"}},
-        args={"contact": {"mobile": {"number": "+15550109999"}, "lists": [{"name": "Ada"}], "note": "x", "email": None}},
+        args={
+            "contact": {"mobile": {"number": "+15550109999"}, "lists": [{"name": "Ada"}], "note": "x", "email": None}
+        },
     )
     story = _story({"r": RunRecord(state="done", ended_at=1500, tries=2, steps={0: step})})
     masked, plain = _told(story), _told(story, masked=False)

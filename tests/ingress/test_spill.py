@@ -5,7 +5,6 @@ import itertools
 import os
 import stat
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import pytest
@@ -135,7 +134,7 @@ async def test_a_damaged_file_is_set_aside_and_stops_nothing(spill: Spill, blob:
     assert await spill.drain(shelf.store) == 2
     assert [spilled.body for spilled in shelf.taken] == [b"before", b"after"]
     assert spill.waiting == []
-    (kept,) = cast("Path", spill._folder).glob("*.unreadable")
+    (kept,) = spill._folder.glob("*.unreadable")
     assert kept.read_bytes() == blob
 
 
@@ -143,7 +142,11 @@ async def test_two_processes_on_one_folder_bring_in_everything_and_lose_nothing(
     one, two = Spill(tmp_path, MOST), Spill(tmp_path, MOST)
     two._number = itertools.count(500_000)  # as another process has another id
     await asyncio.gather(
-        *(each.put(ROUTE, _delivery(f"{name}{n}".encode())) for n in range(20) for name, each in (("1", one), ("2", two)))
+        *(
+            each.put(ROUTE, _delivery(f"{name}{n}".encode()))
+            for n in range(20)
+            for name, each in (("1", one), ("2", two))
+        )
     )
     shelf = _Shelf()
     await asyncio.gather(one.drain(shelf.store), two.drain(shelf.store))

@@ -70,9 +70,7 @@ async def test_no_log_line_holds_a_phone_number_or_an_e_mail_address(installatio
     await installation.story(who)
     await installation.deliver("/webhooks/hubspot", [{"email": email, "phone": phone}, email])
     workflow = {"hs_object_id": who, "portalId": 62515, "email": email, "phone": phone}
-    await installation.deliver(
-        "/webhooks/hubspot/workflow", workflow, headers={"x-sluice-secret": "workflow-secret"}
-    )
+    await installation.deliver("/webhooks/hubspot/workflow", workflow, headers={"x-sluice-secret": "workflow-secret"})
     folder = Path(installation.environ["SLUICE_SPILL_DIR"]).parent
     lines = (folder / "ingress.log").read_text() + (folder / "worker.log").read_text()
 
@@ -86,7 +84,9 @@ async def test_no_log_line_holds_a_phone_number_or_an_e_mail_address(installatio
 @pytest.mark.parametrize("command", ["serve", "work"])
 async def test_a_redis_that_cannot_keep_the_promise_stops_the_start(tmp_path: Path, command: str) -> None:
     port = free_port()
-    async with running(redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)):
+    async with running(
+        redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)
+    ):
         environ = environment(f"redis://127.0.0.1:{port}/0", tmp_path)
 
         async def told() -> str | None:

@@ -215,7 +215,7 @@ async def test_a_ledger_that_cannot_be_read_is_a_dead_letter_and_stops_no_other_
     bench = await make_bench(LOOK)
     await bench.happen("a")
     await bench.happen("b", object_id="8")
-    await bench.store.redis.hset(keys.RUN + "a/r", field, value)  # type: ignore[misc]
+    await bench.store.redis.hset(keys.RUN + "a/r", field, value)  # type: ignore[misc, arg-type]
     await bench.drain()
 
     assert [(letter.reason, letter.run_key) for letter in await bench.letters()] == [("unreadable_run", "a/r")]

@@ -83,7 +83,7 @@ async def test_errors_of_redis_cost_no_job_slot(make_bench: MakeBench, redis_url
             await _ended(bench, "b")
 
             async def idle() -> bool:
-                return worker.job_counter == 0
+                return bool(worker.job_counter == 0)
 
             await until(idle)
     assert {line["error"] for line in logs if line["event"] == "redis away"} == {"NoPermissionError"}
@@ -129,7 +129,7 @@ async def test_a_signal_lets_what_runs_finish_and_claims_nothing_new(
         await _ended(bench, "a")
 
         async def given_back() -> bool:
-            return await bench.store.redis.zcard(keys.READY) == 1
+            return bool(await bench.store.redis.zcard(keys.READY))
 
         await until(given_back)
     assert len(far.calls) == 1
@@ -181,7 +181,7 @@ async def test_a_worker_may_start_before_its_redis_and_stop_after_it(tmp_path: P
             store = open_store(url, Options())
 
             async def beats() -> bool:
-                return await store.redis.exists("arq:queue:health-check") == 1
+                return bool(await store.redis.exists("arq:queue:health-check"))
 
             await until(beats)
             await store.close()
