@@ -83,10 +83,12 @@ async def _check(installation: Installation) -> None:
     assert min(outcomes["429"], outcomes["500"], outcomes["cut"]) > 5
     buried = {(letter.lane.rpartition("/")[2], letter.occurred_at) for letter in letters}
     for contact in range(100_000, 100_000 + CONTACTS):
-        expected = max(
-            n
-            for n in range(EVENTS)
-            if n % CONTACTS == contact - 100_000 and (str(contact), 1_795_000_000_000 + n) not in buried
-        )
-        assert state["contacts"][f"contacts/hubspot:{contact}"]["attributes"] == {"counter": str(expected)}
+        own = [n for n in range(EVENTS) if n % CONTACTS == contact - 100_000]
+        refused = {n for n in own if (str(contact), 1_795_000_000_000 + n) in buried}
+        newest = max(set(own) - refused)
+        # One that was refused in the end may have been applied by an earlier try, whose answer was cut off.
+        possible = {str(newest)} | {str(n) for n in refused if n > newest}
+        attributes = state["contacts"][f"contacts/hubspot:{contact}"]["attributes"]
+        assert set(attributes) == {"counter"}
+        assert attributes["counter"] in possible
     assert [key async for key in installation.store.redis.scan_iter(keys.LANE + "*")] == []
