@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -275,9 +278,10 @@ def test_without_an_installation_the_missing_setting_is_named(tmp_path: Path, mo
 )
 def test_every_missing_setting_is_named_at_once(command: str, missing: set[str]) -> None:
     nothing = dict.fromkeys(missing, "") | {"SLUICE_PORT": "many"}
-    told = sluice(command, env=nothing)
-    assert told.exit_code == 2
-    assert {line.split()[1].rstrip(":") for line in told.output.splitlines()} == missing
+    arguments = (sys.executable, "-m", "service", command)
+    told = subprocess.run(arguments, env={**os.environ, **nothing}, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert {line.split()[1].rstrip(":") for line in told.stderr.splitlines()} == missing
 
 
 def test_the_sandbox_tells_its_own_options() -> None:

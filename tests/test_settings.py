@@ -21,7 +21,7 @@ class Example(Struct, frozen=True, kw_only=True):
     secret: tuple[str, ...] = ()
 
 
-WANTED = {Example: "X_"}
+WANTED: dict[type[Struct], str] = {Example: "X_"}
 
 
 def _problems(environ: dict[str, str], wanted: Mapping[Any, str]) -> list[str]:

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from service.errors import Permanent, Retryable, Uncertain
 from service.store import dead, journal, keys
@@ -134,10 +135,12 @@ async def test_a_fault_of_ours_is_a_dead_letter_that_shows_no_value(make_bench: 
     far.answers.append(ZeroDivisionError("while texting +15550109999"))
     await bench.happen("a", at=bench.now() - 10)
     await bench.happen("b")
-    await bench.drain()
+    with capture_logs() as logs:
+        await bench.drain()
 
     (letter,) = await bench.letters()
     assert letter.reason == "internal_error"
+    assert [(line["event"], line["run"]) for line in logs if line["event"] != "run"] == [("a step broke", "a/r")]
     assert "ZeroDivisionError" in letter.message
     assert "555" not in letter.message
     assert (await bench.ledger("b")).state == "done"

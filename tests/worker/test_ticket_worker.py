@@ -83,7 +83,7 @@ async def test_errors_of_redis_cost_no_job_slot(make_bench: MakeBench, redis_url
             await _ended(bench, "b")
 
             async def idle() -> bool:
-                return worker.job_counter == 0
+                return not worker.job_counter
 
             await until(idle)
     assert {line["error"] for line in logs if line["event"] == "redis away"} == {"NoPermissionError"}
@@ -129,7 +129,7 @@ async def test_a_signal_lets_what_runs_finish_and_claims_nothing_new(
         await _ended(bench, "a")
 
         async def given_back() -> bool:
-            return bool(await bench.store.redis.zcard(keys.READY) == 1)
+            return bool(await bench.store.redis.zcard(keys.READY))
 
         await until(given_back)
     assert len(far.calls) == 1
@@ -195,3 +195,13 @@ async def test_a_worker_may_start_before_its_redis_and_stop_after_it(tmp_path: P
         assert await process.wait() == 0
     assert "worker stopped" in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+async def test_a_job_that_was_cut_off_does_not_keep_the_worker_from_closing(
+    make_bench: MakeBench, redis_url: str
+) -> None:
+    bench = await make_bench(LOOK)
+    worker = make_worker(bench.desk, redis_url, 5, handle_signals=False)
+    worker.tasks["drain:0"] = asyncio.create_task(asyncio.sleep(3600))
+    await worker.close()
+    assert worker._pool is None
