@@ -104,6 +104,8 @@ def options(settings: StoreSettings) -> Options:
         fsync=settings.durability == "fsync",
         claim_ms=settings.claim_hours * HOUR_MS,
         journal_length=settings.journal_length,
+        lease_ms=settings.lease_s * 1000,
+        hold_ms=settings.lease_s * 1000,
     )
 
 
