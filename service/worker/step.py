@@ -45,10 +45,10 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
     """Do one step, unless it has been done already. Raises StepError, RecordBusy, LeaseLost."""
     head = attempt.lane.head
     record = head.record.steps.get(step.index)
-    if record is None or record.state in ("pending", "failed"):
-        made, attempt.args = attempt.lane.made.pop(head.run.key, None), None
+    if record is None or not record.taken:
+        attempt.args = None
         try:
-            record = made or await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
+            record = await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
         except StepError as error:
             # This attempt has ended, so the next one may call again; only one that was cut short leaves `pending`.
             failed = StepRecord(
@@ -101,7 +101,7 @@ async def _write(action: Action, write: Write, step: Step, attempt: Attempt, des
             attempt.lane.apart = True
             return await _write(action, write.alone(), step, attempt, desk, started)
         attempt.notes.wrote = {name: at for name, at in write.attributes.items() if name in allowed}
-    merge.settle(write, allowed, record, superseded, attempt.lane)
+    merge.settle(write, allowed, record, superseded, attempt.notes)
     return record if write.standing(write.parts[0], allowed) else superseded
 
 

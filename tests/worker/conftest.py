@@ -60,8 +60,17 @@ class FarSide:
         return Result(answer, {"answered": do})
 
     def actions(self) -> dict[str, Action]:
-        """`look` reads; `write` sets values; `text` and `ping` must not be repeated, and `ping` names no record."""
-        kinds = {"look": (True, None), "write": (True, _target), "text": (False, _target), "ping": (False, None)}
+        """`look` reads; `write` and `blend` set values; `text` and `ping` must not be repeated, and `ping` names no record.
+
+        Calls of `blend` to one record can be made as one.
+        """
+        kinds = {
+            "look": (True, None),
+            "write": (True, _target),
+            "blend": (True, _target),
+            "text": (False, _target),
+            "ping": (False, None),
+        }
         return {
             name: Action(
                 name=name,
@@ -71,6 +80,7 @@ class FarSide:
                 sets_values=sets_values,
                 target=target,
                 only=_only if target and sets_values else None,
+                merge=_merge if name == "blend" else None,
             )
             for name, (sets_values, target) in kinds.items()
         }
@@ -82,6 +92,10 @@ def _target(args: Args) -> Target:
 
 def _only(args: Args, attributes: frozenset[str]) -> Args:
     return replace(args, sets={name: value for name, value in args.sets.items() if name in attributes})
+
+
+def _merge(older: Args, newer: Args) -> Args:
+    return replace(newer, sets=older.sets | newer.sets)
 
 
 class Bench:
