@@ -21,6 +21,8 @@ class Entry(Struct, frozen=True):
     fact: int
     state: str
     reason: str = ""
+    written: bool = False
+    """Whether its last step, which is the one that writes, says that it was done."""
 
 
 class Written(Struct, frozen=True):
@@ -106,4 +108,5 @@ async def _entry(store: Store, event: Journalled) -> Entry:
     if not story.runs:
         return Entry(fact, "unruled")
     (run,) = story.runs.values()
-    return Entry(fact, run.state, run.reason)
+    last = run.steps[max(run.steps)].state if run.steps else ""
+    return Entry(fact, run.state, run.reason, written=last == "done")

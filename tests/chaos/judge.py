@@ -80,7 +80,7 @@ def _done_unwritten(stream: Stream, evidence: Evidence) -> Iterator[str]:
     seen = {(write.record, *pair) for write in evidence.writes for pair in write.values.items()}
     for entry in evidence.entries:
         fact = stream.facts[entry.fact]
-        if entry.state == "done" and not any((*effect, fact.value) in seen for effect in fact.effects):
+        if entry.written and not any((*effect, fact.value) in seen for effect in fact.effects):
             yield f"event {entry.fact} is done, and Sakari was never told"
 
 
