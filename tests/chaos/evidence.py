@@ -9,6 +9,7 @@ from service.sandbox.state import Fault
 from service.store import Store, journal, keys
 from service.store.journal import Journalled
 from tests.chaos.monkey import Disturbance
+from tests.chaos.recovery import Recovery
 from tests.chaos.stage import Stage
 from tests.chaos.stream import FIRST_MS
 
@@ -43,8 +44,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     writes: tuple[Written, ...]
     """In the order in which Sakari saw them."""
-    final: dict[tuple[str, str], str]
-    """(record, attribute) -> the value that stands in Sakari."""
+    final: dict[str, dict[str, str]]
+    """Record -> attribute -> the value that stands in Sakari."""
     disturbances: tuple[Disturbance, ...]
     left: dict[str, int] = {}
     """Where something is left although everything should be over -> how much."""
@@ -52,11 +53,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """Processes that ended without being told to."""
     stubborn: tuple[str, ...] = ()
     """Processes that did not end on SIGTERM."""
-    recoveries_s: tuple[float, ...] = ()
-    """For each worker that was killed while it held lanes: seconds until the last of them went on."""
+    recoveries: tuple[Recovery, ...] = ()
 
 
-async def collect(stage: Stage, answered: set[int], seen: tuple[Disturbance, ...], recoveries: list[float]) -> Evidence:
+async def collect(stage: Stage, answered: set[int], seen: tuple[Disturbance, ...], recoveries: list[Recovery]) -> Evidence:
     """Ask everybody."""
     state = await stage.sandbox()
     return Evidence(
@@ -66,16 +66,12 @@ async def collect(stage: Stage, answered: set[int], seen: tuple[Disturbance, ...
             Written(w["at"], w["record"], w["body"].get("attributes", {}), convert(w["fault"], Fault | None))
             for w in state["writes"]
         ),
-        final={
-            (record, attribute): value
-            for record, body in state["contacts"].items()
-            for attribute, value in body.get("attributes", {}).items()
-        },
+        final={record: body.get("attributes", {}) for record, body in state["contacts"].items()},
         disturbances=seen,
         left=await left_over(stage),
         fallen=tuple(stage.fallen),
         stubborn=tuple(stage.stubborn),
-        recoveries_s=tuple(recoveries),
+        recoveries=tuple(recoveries),
     )
 
 

@@ -105,7 +105,8 @@ def _wrong_ends(stream: Stream, evidence: Evidence) -> Iterator[str]:
     for effect in living.keys() | dead.keys():
         newest = living.get(effect, -1)
         allowed = {newest} | {fact for fact in dead[effect] if fact > newest}
-        stands = int(evidence.final.get(effect, "v-1").removeprefix("v"))
+        record, attribute = effect
+        stands = int(evidence.final.get(record, {}).get(attribute, "v-1").removeprefix("v"))
         if stands not in allowed:
             yield f"{' '.join(effect)} ends as v{stands}, not as v{newest}"
 
@@ -148,7 +149,7 @@ def _processes(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _recovery(evidence: Evidence) -> tuple[tuple[str, ...], str]:
-    seen = evidence.recoveries_s
+    seen = [recovery.took_s for recovery in evidence.recoveries]
     if not seen:
         return (), "no worker held a lane when it was killed"
     wrong = tuple(f"one took {took:.1f} s" for took in seen if took > RECOVERY_S)

@@ -6,13 +6,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from redis.exceptions import RedisError
 
 from tests.chaos import monkey
 from tests.chaos.crm import Crms
 from tests.chaos.evidence import Evidence, collect, left_over
-from tests.chaos.recovery import seconds_until_recovered
+from tests.chaos.recovery import Recovery, recovery
 from tests.chaos.script import Script
 from tests.chaos.stage import INGRESSES, Stage
 
@@ -30,13 +31,12 @@ class Played(Struct, frozen=True):
 
 async def play(script: Script, folder: Path) -> Played:
     """Play the whole script. Logs and Valkey's data stay in `folder`."""
-    recoveries: list[float] = []
+    recoveries: list[Recovery] = []
     async with Stage(folder, lease_s=script.lease_s, sabotage=script.sabotage) as stage:
 
         async def killed(at: float) -> None:
-            took = await seconds_until_recovered(stage.store, at)
-            if took is not None:
-                recoveries.append(took)
+            if found := await recovery(stage.store, at):
+                recoveries.append(found)
 
         ports = [stage.ports[name] for name in INGRESSES]
         crms = Crms(script.stream, ports, stage.environ, random.Random(script.seed))
@@ -49,6 +49,7 @@ async def play(script: Script, folder: Path) -> Played:
         await _settle(stage, script.settle_s)
         took_s = time.monotonic() - started
         evidence = await collect(stage, crms.answered, acts.result(), recoveries)
+    (folder / "evidence.json").write_bytes(msgspec.json.encode(evidence))
     return Played(evidence, crms.outcomes, took_s)
 
 
