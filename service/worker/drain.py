@@ -56,7 +56,13 @@ async def drain(desk: Desk) -> None:
         while True:
             going_on = time.monotonic() < ends and not desk.stopping.is_set()
             free = width - len(held) if going_on else 0
-            for lane in await lanes.claim(desk.store, free) if free else []:
+            try:
+                claimed = await lanes.claim(desk.store, free) if free else []
+            except (RedisError, OSError, TimeoutError) as error:
+                # What is held goes on: its calls must not be cut short because Redis restarts. Another ticket claims.
+                log.warning("nothing claimed", error=type(error).__name__)
+                claimed, ends = [], 0.0
+            for lane in claimed:
                 held[asyncio.create_task(drain_lane(lane, desk))] = lane
             if not held:
                 return

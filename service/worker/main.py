@@ -61,6 +61,9 @@ class TicketWorker(Worker):
         except (RedisError, OSError) as error:
             log.warning("redis away", error=type(error).__name__, hint="trying again every second")
             await asyncio.sleep(1)
+            # arq raises the errors of its jobs one a poll: with a pause after each, ten jobs would cost ten seconds.
+            ended = [job for job, task in self.tasks.items() if task.done()]
+            await asyncio.gather(*(self.tasks.pop(job) for job in ended), return_exceptions=True)
             # arq counts a job before it asks Redis for it, and an error in between leaves the count too high.
             for _ in range(self.job_counter - sum(not task.done() for task in self.tasks.values())):
                 self._release_sem_dec_counter_on_complete()
