@@ -106,11 +106,14 @@ async def _write(action: Action, write: Write, step: Step, attempt: Attempt, des
 
 
 async def _call(action: Action, args: Any, step: Step, attempt: Attempt, desk: Desk, started: int) -> StepRecord:
-    if time.monotonic() > attempt.lane.until - _LEASE_MARGIN_S:
-        raise LeaseLost(attempt.lane.name)  # a process that was paused must not write after another one took over
+    def check_lease() -> None:
+        if time.monotonic() > attempt.lane.until - _LEASE_MARGIN_S:
+            raise LeaseLost(attempt.lane.name)  # a process that was paused must not write after another one took over
+
+    check_lease()
     clock = time.perf_counter()
     try:
-        result = await action.run(args, desk.sakari)
+        result = await action.run(args, desk.sakari.guarded(check_lease))
     except Uncertain as error:
         if action.sets_values:
             raise Retryable(error.reason, f"{error}; repeating it is harmless, since it only sets values") from error

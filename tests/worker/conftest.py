@@ -48,6 +48,12 @@ class FarSide:
         self.answers: deque[Exception | dict[str, Any]] = deque()
         self.gate: asyncio.Event | None = None
         self.entered = asyncio.Event()
+        self.check: Callable[[], None] = lambda: None
+
+    def guarded(self, check: Callable[[], None]) -> "FarSide":
+        """Stand in for the client, too: the check that it was given last is kept."""
+        self.check = check
+        return self
 
     async def take(self, do: str, args: Args, _sakari: Sakari) -> Result:
         self.calls.append(Call(do, args))
@@ -106,7 +112,7 @@ class Bench:
         self.ahead_ms = 0
         self.desk = Desk(
             store=store,
-            sakari=cast("Sakari", None),
+            sakari=cast("Sakari", far),
             actions=far.actions(),
             rules=Rules(store, far.actions()),
             backoff=Backoff(tries=tries, random=Random(7)),
