@@ -45,3 +45,4 @@ async def test_jobs_that_failed_with_redis_cost_one_pause_together(
     await worker._poll_iteration()
     assert worker.tasks == {}
     await worker.close()
+    await worker.pool.connection_pool.disconnect()
