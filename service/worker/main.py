@@ -37,11 +37,16 @@ _LONGEST_TICKET_S = 300
 
 
 class TicketWorker(Worker):
-    """arq's worker, with two manners added: a clean stop, and patience with Redis."""
+    """arq's worker, with three manners added: a clean stop, patience with Redis, and tickets that are held by lease.
+
+    arq marks a job as running for as long as it may take at most. The tickets of a killed worker would stand in the way of
+    new ones for that long; so the mark lasts for a lease only, and `drain` renews it.
+    """
 
     def __init__(self, desk: Desk, **settings: Any) -> None:
         super().__init__(**settings)
         self._desk = desk
+        self.in_progress_timeout_s = desk.store.options.lease_ms / 1000
 
     def handle_sig_wait_for_completion(self, signum: Signals) -> None:
         """Claim no new lanes; let what runs finish within the grace time."""
@@ -173,7 +178,7 @@ def make_worker(desk: Desk, redis_url: str, grace_s: int, **overrides: Any) -> T
 
 
 async def _drain(ctx: dict[str, Any]) -> None:
-    await drain(ctx["desk"])
+    await drain(ctx["desk"], ctx["job_id"])
 
 
 async def _sweep(ctx: dict[str, Any]) -> None:
