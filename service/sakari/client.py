@@ -1,6 +1,6 @@
 """The three calls of the Sakari API that Sluice makes. Every failure is Retryable, Permanent or Uncertain."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -23,11 +23,28 @@ MergeStrategy = Literal["append", "core", "remove"]
 class Sakari:
     """One account of Sakari. `http` comes from `exchange.connect`; `within_s` limits one call, first to last byte."""
 
-    def __init__(self, http: httpx.AsyncClient, account_id: str, tokens: Tokens, *, within_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        account_id: str,
+        tokens: Tokens,
+        *,
+        within_s: float = 60.0,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self._http = http
         self._account_id = account_id
         self._tokens = tokens
         self._within_s = within_s
+        self._check = check
+
+    def guarded(self, check: Callable[[], None]) -> "Sakari":
+        """The same client for one caller, whose `check` is called right before each request leaves, and may raise.
+
+        Between a caller's own look at the clock and the request there may be a wait for a token, and any pause of the
+        process.
+        """
+        return Sakari(self._http, self._account_id, self._tokens, within_s=self._within_s, check=check)
 
     def executions(self, campaign: str, *, version_id: str | None = None) -> AsyncIterator[list[Execution]]:
         """The pages of a drip campaign's executions; each execution once. Ends for every shape of answer.
@@ -82,6 +99,7 @@ class Sakari:
         for _ in range(2):
             token = await self._tokens.get()
             request.headers["Authorization"] = f"Bearer {token.access_token}"
+            self._check()
             answer = await exchange(self._http, request, repeatable=repeatable, within_s=self._within_s)
             if answer.status != httpx.codes.UNAUTHORIZED:
                 return answer

@@ -9,7 +9,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import UNSET
 
-from service.sandbox.state import Fault, Sandbox
+from service.sandbox.state import FAULT, Fault, Sandbox
 
 CONTROL = "/_sandbox/"
 TRANSPORT = "sluice.transport"
@@ -25,7 +25,9 @@ def misbehaving(app: ASGIApp, sandbox: Sandbox) -> ASGIApp:
         if scope["type"] != ScopeType.HTTP or scope["path"].startswith(CONTROL):
             await app(scope, receive, send)
             return
-        fault = sandbox.next_fault(scope["method"], scope["path"]) or Fault()
+        met = sandbox.next_fault(scope["method"], scope["path"])
+        scope["state"] = {**scope.get("state", {}), FAULT: met}
+        fault = met or Fault()
         messages = await _answer(fault, app, scope, receive)
         await asyncio.sleep(fault.slow_ms / 1000)
         endpoint = f"{scope['method']} {_NAMES.sub('*', scope['path'])}"

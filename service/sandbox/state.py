@@ -11,6 +11,10 @@ Shape = Literal["list", "object", "null", "list_without_pagination", "hasnext_li
 """How a campaign's executions are answered. The documentation shows `object`; its sibling endpoints answer `list`."""
 
 
+FAULT = "sandbox_fault"
+"""Key in a request's state: the Fault that the call meets, or None."""
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     account: str = "demo"
     client_id: str = "sandbox-client"
@@ -63,6 +67,8 @@ class Write(Struct, frozen=True):
     subject: str
     """Whom the token was issued to."""
     merge_strategy: str | None = None
+    fault: Fault | None = None
+    """What happened to the answer, which tells a judge whether the caller could know of this write."""
 
 
 class Sandbox:

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from service.sandbox.contract import read_contact, record_of
 from service.sandbox.envelope import Refused, done
 from service.sandbox.reads import allow_parameters, check_type
-from service.sandbox.state import Sandbox, Write
+from service.sandbox.state import FAULT, Sandbox, Write
 from service.sandbox.tokens import admit
 
 _FEWEST_DIGITS = 7
@@ -29,7 +29,8 @@ async def write_attributes(
     allow_parameters(request)
     contact = read_contact(request.headers.get("content-type", ""), await request.body())
     record = f"{attribute_type}/{record_of(contact)}"
-    sandbox.merge(Write(f"attributes/{attribute_type}", record, contact, time.time(), subject))
+    met = request.state.get(FAULT)
+    sandbox.merge(Write(f"attributes/{attribute_type}", record, contact, time.time(), subject, fault=met))
     return done({"amount": 123, "below": 123})
 
 
@@ -48,7 +49,8 @@ async def create_contact(
     if len(digits) < _FEWEST_DIGITS:
         return _row_refused({"code": "CONT-001", "description": "Invalid mobile number"})
     record = f"contacts/mobile:{digits}"
-    sandbox.merge(Write("contacts", record, contact, time.time(), subject, strategy))
+    met = request.state.get(FAULT)
+    sandbox.merge(Write("contacts", record, contact, time.time(), subject, strategy, met))
     return done(
         [{"id": f"c{digits}", **sandbox.records[record]}],
         status=201,

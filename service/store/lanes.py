@@ -33,10 +33,12 @@ class Notes(Struct):
     """The Sakari record that this run holds (see `begin`); recording lets go of it."""
     wrote: dict[str, int] = {}
     """The attributes of it that were set -> occurred_at of their values: their fences rise to that."""
+    shared: dict[str, StepRecord] = {}
+    """Run key -> its only step, for runs further back in the lane whose write was made together with this run's."""
 
     def clear(self) -> None:
         """Forget everything: it has been recorded."""
-        self.fields, self.held, self.wrote = {}, "", {}
+        self.fields, self.held, self.wrote, self.shared = {}, "", {}, {}
 
 
 class Swept(Struct, frozen=True):
@@ -72,9 +74,13 @@ async def renew(store: Store, lanes: Sequence[Lane]) -> set[str]:
 
 
 async def followers(store: Store, lane: Lane, most: int) -> list[Waiting]:
-    """Look at the runs behind the lane's first one, in order, as far as nothing has been done for them yet."""
-    found = await store.redis.zrange(keys.LANE + lane.name, 1, most, withscores=True)
-    runs = [waiting(lane.name, member, int(at), []) for member, at in found]
+    """Look at the runs behind the one at hand, in order, as far as nothing has been done for them yet.
+
+    Older runs may have arrived in front of it since it was handed out: they are no followers, and keep their turn.
+    """
+    found = await store.redis.zrange(keys.LANE + lane.name, 0, most, withscores=True)
+    behind = itertools.dropwhile(lambda pair: pair[0] != lane.head.member, found)
+    runs = [waiting(lane.name, member, int(at), []) for member, at in itertools.islice(behind, 1, None)]
     async with store.redis.pipeline(transaction=False) as pipe:
         for run in runs:
             pipe.exists(keys.RUN + run.run.key)
@@ -147,9 +153,11 @@ async def _record(
         "record",
         [*_HOLDING, keys.RUN + run.key, keys.DEAD, keys.FENCE + notes.held],
         ["", lane.name, lane.number, after, remove, keys.LANE, keys.RUN, keys.DEAD_LETTER]
-        + [letter.id if letter else "", encode(letter) if letter else b"", 0 if letter else options.ledger_ms]
-        + [options.claim_ms, int(bool(notes.held)), len(notes.fields)]
-        + [part for pairs in (notes.fields, notes.wrote) for pair in pairs.items() for part in pair],
+        + [letter.id if letter else "", encode(letter) if letter else b"", options.ledger_ms]
+        + [options.claim_ms, int(bool(notes.held)), len(notes.fields), len(notes.shared)]
+        + [part for pair in notes.fields.items() for part in pair]
+        + [part for key, step in notes.shared.items() for part in (key, encode(step))]
+        + [part for pair in notes.wrote.items() for part in pair],
     )
     if answer[0] == b"lost":
         raise LeaseLost(lane.name)

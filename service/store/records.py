@@ -44,6 +44,11 @@ class StepRecord(Struct, frozen=True, array_like=True, kw_only=True):
     do: str = ""
     """The action."""
 
+    @property
+    def taken(self) -> bool:
+        """Whether the step is over, so that it is not done again."""
+        return self.state not in ("pending", "failed")
+
 
 class RunRecord(Struct, frozen=True, kw_only=True):
     """The ledger of one run."""
@@ -105,8 +110,6 @@ class Lane(Struct, kw_only=True):
     number: str
     until: float
     head: Waiting
-    made: dict[str, StepRecord] = {}
-    """Run key -> its only step, for runs whose write was made together with that of a run before them."""
     apart: bool = False
     """True once a call for several runs was refused: from then on each makes its own, so that one cannot spoil the rest."""
 

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from service.errors import LeaseLost
 from service.observe.metrics import RUNS
-from service.store import lanes
+from service.store import lanes, tickets
 from service.store.lanes import Notes
 from service.store.records import Lane
 from service.worker.desk import Desk
@@ -47,16 +47,22 @@ async def drain_lane(lane: Lane, desk: Desk) -> None:
         log.exception("lane abandoned", lane=lane.name, hint="a fault of Sluice itself; the other lanes go on")
 
 
-async def drain(desk: Desk) -> None:
+async def drain(desk: Desk, ticket: str) -> None:
     """Work off a ticket: claim due lanes, drain them side by side, until none is due or the ticket's time is up."""
     ends, width = time.monotonic() + desk.ticket_s, desk.store.options.lanes_per_ticket
     held: dict[asyncio.Task[None], Lane] = {}
-    keeper = asyncio.create_task(_keep_leases(held, desk))
+    keeper = asyncio.create_task(_keep_leases(ticket, held, desk))
     try:
         while True:
             going_on = time.monotonic() < ends and not desk.stopping.is_set()
             free = width - len(held) if going_on else 0
-            for lane in await lanes.claim(desk.store, free) if free else []:
+            try:
+                claimed = await lanes.claim(desk.store, free) if free else []
+            except (RedisError, OSError, TimeoutError) as error:
+                # What is held goes on: its calls must not be cut short because Redis restarts. Another ticket claims.
+                log.warning("nothing claimed", error=type(error).__name__)
+                claimed, ends = [], 0.0
+            for lane in claimed:
                 held[asyncio.create_task(drain_lane(lane, desk))] = lane
             if not held:
                 return
@@ -78,13 +84,12 @@ async def sweep(desk: Desk) -> None:
         )
 
 
-async def _keep_leases(held: dict[asyncio.Task[None], Lane], desk: Desk) -> None:
-    """Renew the leases of lanes that take long; a lane that was lost is dropped at once."""
+async def _keep_leases(ticket: str, held: dict[asyncio.Task[None], Lane], desk: Desk) -> None:
+    """Renew the hold on the ticket, and the leases of lanes that take long; a lane that was lost is dropped at once."""
     while True:
         await asyncio.sleep(desk.store.options.lease_ms / 3000)
-        if not held:
-            continue
         try:
+            await tickets.hold(desk.store, ticket)
             lost = await lanes.renew(desk.store, list(held.values()))
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("leases not renewed", lanes=len(held), error=type(error).__name__)

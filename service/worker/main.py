@@ -37,11 +37,16 @@ _LONGEST_TICKET_S = 300
 
 
 class TicketWorker(Worker):
-    """arq's worker, with two manners added: a clean stop, and patience with Redis, before, during and after its work."""
+    """arq's worker with three manners added: a clean stop, patience with Redis, and tickets that are held by lease.
+
+    arq marks a job as running for as long as it may take at most. The tickets of a killed worker would stand in the way of
+    new ones for that long; so the mark lasts for a lease only, and `drain` renews it.
+    """
 
     def __init__(self, desk: Desk, **settings: Any) -> None:
         super().__init__(**settings)
         self._desk = desk
+        self.in_progress_timeout_s = desk.store.options.lease_ms / 1000
 
     async def main(self) -> None:
         """Work, as soon as there is a Redis. Raises SettingsError if it cannot keep what is promised."""
@@ -69,6 +74,9 @@ class TicketWorker(Worker):
         except (RedisError, OSError) as error:
             log.warning("redis away", error=type(error).__name__, hint="trying again every second")
             await asyncio.sleep(1)
+            # arq raises the errors of its jobs one a poll: with a pause after each, ten jobs would cost ten seconds.
+            ended = [job for job, task in self.tasks.items() if task.done()]
+            await asyncio.gather(*(self.tasks.pop(job) for job in ended), return_exceptions=True)
             # arq counts a job before it asks Redis for it, and an error in between leaves the count too high.
             for _ in range(self.job_counter - sum(not task.done() for task in self.tasks.values())):
                 self._release_sem_dec_counter_on_complete()
@@ -115,6 +123,8 @@ def options(settings: StoreSettings) -> Options:
         replicas=settings.replicas,
         claim_ms=settings.claim_hours * HOUR_MS,
         journal_length=settings.journal_length,
+        lease_ms=settings.lease_s * 1000,
+        hold_ms=settings.lease_s * 1000,
     )
 
 
@@ -179,7 +189,7 @@ def make_worker(desk: Desk, redis_url: str, grace_s: int, **overrides: Any) -> T
 
 
 async def _drain(ctx: dict[str, Any]) -> None:
-    await drain(ctx["desk"])
+    await drain(ctx["desk"], ctx["job_id"])
 
 
 async def _sweep(ctx: dict[str, Any]) -> None:

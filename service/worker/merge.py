@@ -11,6 +11,7 @@ from service.actions import Action
 from service.engine import StepScope
 from service.errors import StepError
 from service.store import lanes
+from service.store.lanes import Notes
 from service.store.records import Lane, StepRecord, Waiting
 from service.worker.desk import Desk
 from service.worker.fill import fill_in
@@ -89,7 +90,10 @@ async def _part(action: Action, record: str, waiting: Waiting, desk: Desk) -> Pa
     return Part(waiting, args, target.attributes) if target.record == record else None
 
 
-def settle(write: Write, allowed: frozenset[str], record: StepRecord, superseded: StepRecord, lane: Lane) -> None:
-    """Note in the lane what the write did for the runs behind the first one; they are ended when their turn comes."""
+def settle(write: Write, allowed: frozenset[str], record: StepRecord, superseded: StepRecord, notes: Notes) -> None:
+    """Note what the write did for the runs behind the first one; they are ended when their turn comes.
+
+    It is recorded together with what it did for the first: whoever holds the lane by then must not write it again.
+    """
     for part in write.parts[1:]:
-        lane.made[part.waiting.run.key] = record if write.standing(part, allowed) else superseded
+        notes.shared[part.waiting.run.key] = record if write.standing(part, allowed) else superseded

@@ -45,10 +45,10 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
     """Do one step, unless it has been done already. Raises StepError, RecordBusy, LeaseLost."""
     head = attempt.lane.head
     record = head.record.steps.get(step.index)
-    if record is None or record.state in ("pending", "failed"):
-        made, attempt.args = attempt.lane.made.pop(head.run.key, None), None
+    if record is None or not record.taken:
+        attempt.args = None
         try:
-            record = made or await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
+            record = await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
         except StepError as error:
             # This attempt has ended, so the next one may call again; only one that was cut short leaves `pending`.
             failed = StepRecord(
@@ -101,16 +101,19 @@ async def _write(action: Action, write: Write, step: Step, attempt: Attempt, des
             attempt.lane.apart = True
             return await _write(action, write.alone(), step, attempt, desk, started)
         attempt.notes.wrote = {name: at for name, at in write.attributes.items() if name in allowed}
-    merge.settle(write, allowed, record, superseded, attempt.lane)
+    merge.settle(write, allowed, record, superseded, attempt.notes)
     return record if write.standing(write.parts[0], allowed) else superseded
 
 
 async def _call(action: Action, args: Any, step: Step, attempt: Attempt, desk: Desk, started: int) -> StepRecord:
-    if time.monotonic() > attempt.lane.until - _LEASE_MARGIN_S:
-        raise LeaseLost(attempt.lane.name)  # a process that was paused must not write after another one took over
+    def check_lease() -> None:
+        if time.monotonic() > attempt.lane.until - _LEASE_MARGIN_S:
+            raise LeaseLost(attempt.lane.name)  # a process that was paused must not write after another one took over
+
+    check_lease()
     clock = time.perf_counter()
     try:
-        result = await action.run(args, desk.sakari)
+        result = await action.run(args, desk.sakari.guarded(check_lease))
     except Uncertain as error:
         if action.sets_values:
             raise Retryable(error.reason, f"{error}; repeating it is harmless, since it only sets values") from error

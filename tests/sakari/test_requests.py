@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.errors import Permanent
+from service.errors import LeaseLost, Permanent
 from service.sakari.client import Sakari
 from service.sakari.exchange import connect
 from tests.sakari.rig import Rig, mocked, raw_server
@@ -113,3 +113,15 @@ async def test_calls_share_a_connection(rig: Rig) -> None:
         transport: Any = rig.http._transport
         ports |= {id(each[0]) for conns in transport.client.connector._conns.values() for each in conns}
     assert len(ports) == 1
+
+
+async def test_a_guard_is_asked_after_the_token_came_and_before_anything_is_written(rig: Rig) -> None:
+    def refuse() -> None:
+        raise LeaseLost("lane")
+
+    with pytest.raises(LeaseLost):
+        await rig.sakari.guarded(refuse).write_attributes("contacts", {"hubspot": {"id": 1}})
+    assert rig.calls("/oauth2/token") == {"200": 1}
+    assert rig.sandbox.writes == []
+    await rig.sakari.write_attributes("contacts", {"hubspot": {"id": 1}})
+    assert len(rig.sandbox.writes) == 1

@@ -64,6 +64,16 @@ async def test_an_error_may_hide_that_the_effect_happened(
     assert len(rig.sandbox.writes) == effect
 
 
+async def test_a_write_is_kept_with_the_fault_that_its_answer_met(api: httpx.AsyncClient) -> None:
+    await tell(api, {"status": 502, "applied": True, "times": 1}, {"slow_ms": 5, "times": 1})
+    for _ in range(3):
+        await api.post(ATTRIBUTES + "/contacts", json=CONTACT)
+    faults = [write["fault"] for write in (await api.get("/_sandbox/state")).json()["writes"]]
+    assert (faults[0]["status"], faults[0]["applied"]) == (502, True)
+    assert faults[1]["slow_ms"] == 5
+    assert faults[2] is None
+
+
 async def test_faults_are_spent_in_order(api: httpx.AsyncClient) -> None:
     await tell(api, {"status": 429, "times": 2, "retry_after": 3}, {"status": 503, "times": 1})
     answers = [await api.get("/v1/accounts/demo") for _ in range(4)]

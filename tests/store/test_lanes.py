@@ -55,6 +55,16 @@ async def test_a_claimed_lane_is_nobody_elses_and_new_runs_wait_in_it(store: Sto
     assert (await journal.ledger(store, "a/r1")).state == "done"
 
 
+async def test_followers_come_after_the_run_at_hand_whatever_arrived_before_it(
+    store: Store, make_plan: MakePlan
+) -> None:
+    lane = await _claimed(store, make_plan, "now")
+    for fact, at in (("older", NOW - 1), ("newer", NOW + 1)):
+        await Acceptor(store).accept("hubspot", [make_plan(fact, at=at)], [], now=NOW)
+
+    assert [waiting.run.key for waiting in await lanes.followers(store, lane, 10)] == ["newer/r1"]
+
+
 async def test_an_expired_lease_may_write_nothing_and_its_lane_goes_on_elsewhere(
     store: Store, make_plan: MakePlan
 ) -> None:

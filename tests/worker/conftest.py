@@ -49,6 +49,12 @@ class FarSide:
         self.gate: asyncio.Event | None = None
         self.holds = ""
         self.entered = asyncio.Event()
+        self.check: Callable[[], None] = lambda: None
+
+    def guarded(self, check: Callable[[], None]) -> "FarSide":
+        """Stand in for the client, too: the check that it was given last is kept."""
+        self.check = check
+        return self
 
     async def take(self, do: str, args: Args, _sakari: Sakari) -> Result:
         self.calls.append(Call(do, args))
@@ -62,8 +68,17 @@ class FarSide:
         return Result(answer, {"answered": do})
 
     def actions(self) -> dict[str, Action]:
-        """`look` reads; `write` sets values; `text` and `ping` must not be repeated, and `ping` names no record."""
-        kinds = {"look": (True, None), "write": (True, _target), "text": (False, _target), "ping": (False, None)}
+        """`look` reads; `write` and `blend` set values; `text` and `ping` must not be repeated, and `ping` names no record.
+
+        Calls of `blend` to one record can be made as one.
+        """
+        kinds = {
+            "look": (True, None),
+            "write": (True, _target),
+            "blend": (True, _target),
+            "text": (False, _target),
+            "ping": (False, None),
+        }
         return {
             name: Action(
                 name=name,
@@ -73,6 +88,7 @@ class FarSide:
                 sets_values=sets_values,
                 target=target,
                 only=_only if target and sets_values else None,
+                merge=_merge if name == "blend" else None,
             )
             for name, (sets_values, target) in kinds.items()
         }
@@ -86,6 +102,10 @@ def _only(args: Args, attributes: frozenset[str]) -> Args:
     return replace(args, sets={name: value for name, value in args.sets.items() if name in attributes})
 
 
+def _merge(older: Args, newer: Args) -> Args:
+    return replace(newer, sets=older.sets | newer.sets)
+
+
 class Bench:
     """Events go in under the given rules, lanes are drained, and the ledger says what came of it."""
 
@@ -94,7 +114,7 @@ class Bench:
         self.ahead_ms = 0
         self.desk = Desk(
             store=store,
-            sakari=cast("Sakari", None),
+            sakari=cast("Sakari", far),
             actions=far.actions(),
             rules=Rules(store, far.actions()),
             backoff=Backoff(tries=tries, random=Random(7)),

@@ -26,7 +26,7 @@ async def test_a_ticket_drains_every_due_lane_side_by_side(make_bench: MakeBench
     for n in range(20):
         await bench.happen(f"f{n}", object_id=str(n))
         await bench.happen(f"g{n}", object_id=str(n))
-    ticket = asyncio.create_task(drain(bench.desk))
+    ticket = asyncio.create_task(drain(bench.desk, "ticket"))
 
     async def as_many_as_a_ticket_takes() -> bool:
         return len(far.calls) == bench.store.options.lanes_per_ticket
@@ -43,7 +43,7 @@ async def test_runs_of_one_lane_are_never_done_at_once(make_bench: MakeBench, fa
     far.gate = asyncio.Event()
     for n in range(3):
         await bench.happen(f"f{n}")
-    tickets = [asyncio.create_task(drain(bench.desk)) for _ in range(3)]
+    tickets = [asyncio.create_task(drain(bench.desk, "ticket")) for _ in range(3)]
     await far.entered.wait()
     await asyncio.wait(tickets, return_when=asyncio.FIRST_COMPLETED)
     assert len(far.calls) == 1
@@ -57,7 +57,7 @@ async def test_a_ticket_whose_time_is_up_claims_nothing_more(make_bench: MakeBen
     bench = await make_bench(LOOK)
     bench.desk = replace(bench.desk, ticket_s=0)
     await bench.happen("a")
-    await drain(bench.desk)
+    await drain(bench.desk, "ticket")
 
     assert far.calls == []
     assert await bench.store.redis.zcard(keys.READY) == 1
@@ -68,7 +68,7 @@ async def test_a_worker_that_stops_gives_the_lane_back_and_counts_nothing(make_b
     far.gate = asyncio.Event()
     await bench.happen("a", at=bench.now() - 10)
     await bench.happen("b")
-    ticket = asyncio.create_task(drain(bench.desk))
+    ticket = asyncio.create_task(drain(bench.desk, "ticket"))
     await far.entered.wait()
     bench.desk.stopping.set()
     far.gate.set()
@@ -81,7 +81,7 @@ async def test_a_worker_that_stops_gives_the_lane_back_and_counts_nothing(make_b
     assert await bench.store.redis.zcard(keys.READY) == 1
     assert await bench.store.redis.exists(keys.LEASES, keys.OWNERS) == 0
     bench.desk.stopping.clear()
-    await drain(bench.desk)
+    await drain(bench.desk, "ticket")
     assert (await bench.ledger("b")).state == "done"
 
 
@@ -89,7 +89,7 @@ async def test_a_step_that_takes_longer_than_a_lease_keeps_its_lane(make_bench: 
     bench = await make_bench(LOOK)
     far.gate = asyncio.Event()
     await bench.happen("a")
-    ticket = asyncio.create_task(drain(bench.desk))
+    ticket = asyncio.create_task(drain(bench.desk, "ticket"))
     await far.entered.wait()
     first = await _lease(bench)
 
@@ -108,7 +108,7 @@ async def test_a_lane_that_was_lost_is_dropped_and_nothing_is_recorded(make_benc
     bench = await make_bench('{ do: look, as: x, with: { who: "1" } }', LOOK)
     far.gate = asyncio.Event()
     await bench.happen("a")
-    ticket = asyncio.create_task(drain(bench.desk))
+    ticket = asyncio.create_task(drain(bench.desk, "ticket"))
     await far.entered.wait()
     await bench.store.redis.zadd(keys.LEASES, {LANE: 1})
     bench.desk.stopping.set()
@@ -182,7 +182,7 @@ async def test_leases_that_cannot_be_renewed_are_tried_again(make_bench: MakeBen
     far.gate = asyncio.Event()
     await bench.happen("a")
     with capture_logs() as logs:
-        ticket = asyncio.create_task(drain(bench.desk))
+        ticket = asyncio.create_task(drain(bench.desk, "ticket"))
         await far.entered.wait()
         await bench.store.redis.execute_command("ACL", "SETUSER", "default", "-zadd")  # type: ignore[no-untyped-call]
         try:
@@ -214,7 +214,7 @@ async def test_a_sweep_brings_back_what_a_dead_worker_held_and_says_so(make_benc
         await sweep(bench.desk)
 
     assert [(line["event"], line["lanes"]) for line in logs] == [("leases ran out", 1)]
-    await drain(bench.desk)
+    await drain(bench.desk, "ticket")
     assert (await bench.ledger("a")).state == "done"
 
 

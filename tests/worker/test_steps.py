@@ -2,7 +2,9 @@
 
 import asyncio
 
-from service.errors import Permanent, Retryable, Uncertain
+import pytest
+
+from service.errors import LeaseLost, Permanent, Retryable, Uncertain
 from service.store import dead, keys, lanes
 from service.worker.drain import drain_lane
 from tests.worker.conftest import Args, Call, FarSide, MakeBench
@@ -243,3 +245,18 @@ async def test_arguments_that_do_not_fit_are_a_dead_letter_without_the_value(mak
     assert "`write`" in letter.message
     assert "sets" in letter.message
     assert "555" not in letter.message
+
+
+async def test_a_call_whose_lease_runs_out_before_it_leaves_is_not_made(make_bench: MakeBench, far: FarSide) -> None:
+    bench = await make_bench(WRITE)
+    await bench.happen("a")
+    far.gate = asyncio.Event()
+    (lane,) = await lanes.claim(bench.store, 1)
+    draining = asyncio.create_task(drain_lane(lane, bench.desk))
+    await far.entered.wait()
+    far.check()
+    lane.until = 0.0  # the process was paused while the client waited for a token
+    with pytest.raises(LeaseLost):
+        far.check()
+    far.gate.set()
+    await draining

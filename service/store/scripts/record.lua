@@ -2,8 +2,9 @@
 --
 -- KEYS  ready, leases, owners, the run's ledger, dead, the record's fence (or any key if no attributes are given)
 -- ARGV  now | '' · lane · lease number · then: 'stay' | 'next' | due ms · member to remove | '' · lane prefix · run prefix
---       dead letter prefix · dead letter id | '' · dead letter · ledger ttl ms | 0 (keep) · fence ttl ms
---       unhold: '1' if this step held the record · number of ledger pairs · pairs …
+--       dead letter prefix · dead letter id | '' · dead letter · ledger ttl ms (a dead run's is kept) · fence ttl ms
+--       unhold: '1' if this step held the record · number of ledger pairs · number of shared steps
+--       then per ledger pair: field, value; per run whose only step was made together with this one: its key, the step
 --       then per attribute that was written: its name, the occurred_at of its value
 -- Returns {'lost'} | {'ok'} | {'ok', {member, occurred_at, flat ledger, runs}} after 'next', if the lane has another run.
 -- 'next' on an empty lane ends the lease. Nothing at all is written when the lease is lost.
@@ -13,11 +14,17 @@ if not holds(lane, number, keys, now) then return {'lost'} end
 local member, lane_prefix, run_prefix = ARGV[5], ARGV[6], ARGV[7]
 local ledger, fence = KEYS[4], KEYS[6]
 
-local pairs_end = 14 + 2 * tonumber(ARGV[14])
-for i = 15, pairs_end, 2 do redis.call('HSET', ledger, ARGV[i], ARGV[i + 1]) end
-if ARGV[11] == '0' then redis.call('PERSIST', ledger) else redis.call('PEXPIRE', ledger, ARGV[11]) end
+local pairs_end = 15 + 2 * tonumber(ARGV[14])
+for i = 16, pairs_end, 2 do redis.call('HSET', ledger, ARGV[i], ARGV[i + 1]) end
+if ARGV[9] ~= '' then redis.call('PERSIST', ledger) else redis.call('PEXPIRE', ledger, ARGV[11]) end
 
-for i = pairs_end + 1, #ARGV, 2 do
+local shared_end = pairs_end + 2 * tonumber(ARGV[15])
+for i = pairs_end + 1, shared_end, 2 do
+  redis.call('HSET', run_prefix .. ARGV[i], 'step:0', ARGV[i + 1])
+  redis.call('PEXPIRE', run_prefix .. ARGV[i], ARGV[11])
+end
+
+for i = shared_end + 1, #ARGV, 2 do
   local newest = redis.call('HGET', fence, ARGV[i])
   if not newest or tonumber(newest) < tonumber(ARGV[i + 1]) then redis.call('HSET', fence, ARGV[i], ARGV[i + 1]) end
 end
@@ -25,7 +32,7 @@ if ARGV[13] == '1' then
   local busy = redis.call('HGET', fence, '@busy')
   if busy and string.match(busy, '^(%S+)') == number then redis.call('HDEL', fence, '@busy') end
 end
-if #ARGV > pairs_end then redis.call('PEXPIRE', fence, ARGV[12]) end
+if #ARGV > shared_end then redis.call('PEXPIRE', fence, ARGV[12]) end
 
 if ARGV[9] ~= '' then
   redis.call('SET', ARGV[8] .. ARGV[9], ARGV[10])

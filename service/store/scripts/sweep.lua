@@ -3,7 +3,7 @@
 -- KEYS  ready, leases, owners, arq queue
 -- ARGV  now | '' · lane prefix · most lanes to recover · ticket job · ticket ttl ms · lanes per ticket · most tickets
 --       late ms: a lane that has been due for this long gets a ticket of its own, whatever tickets exist. Tickets of a
---       killed worker exist until arq gives up on it, and must not hold up the lanes meanwhile.
+--       killed worker are taken by another when their lease runs out, and must not hold up the lanes meanwhile.
 -- Returns {lanes recovered, tickets rung, lanes due, ms for which the oldest has been due}
 local keys = {ready = KEYS[1], leases = KEYS[2], owners = KEYS[3]}
 local now, lane_prefix = clock(ARGV[1]), ARGV[2]

@@ -1,0 +1,73 @@
+"""`python -m tests.chaos.sabotage FAULT serve|work`: Sluice with one deliberate fault, to see that the judge finds it."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from service.cli import main
+from service.model import Misfit, Plan
+from service.store import Acceptor, Receipt, connection, keys
+from service.worker import step
+
+
+def claim_before_enqueue() -> None:
+    """Claim an event in one call, and store it in another: whatever comes between the two loses it."""
+    _rewrite("accept", "redis.call('GET', claim_prefix .. fact)", "false")
+    honest = Acceptor.accept
+
+    async def accept(
+        self: Acceptor, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], *, now: int
+    ) -> Receipt:
+        store, fresh = self._store, []
+        for plan in plans:
+            claim = keys.CLAIM + plan.event.fact_key
+            if await store.redis.set(claim, "0-0 " + plan.event.delivery_key, nx=True, px=store.options.claim_ms):
+                fresh.append(plan)
+        receipt = await honest(self, source, fresh, misfits, now=now)
+        ids = dict(zip([plan.event.fact_key for plan in fresh], receipt.events, strict=True))
+        return Receipt(tuple(ids.get(plan.event.fact_key, "redelivered") for plan in plans))
+
+    Acceptor.accept = accept  # type: ignore[method-assign]
+
+
+def no_fence() -> None:
+    """Write whatever comes, however old it is."""
+    _rewrite("begin", "if not newest or tonumber(newest) <= tonumber(ARGV[i + 1]) then", "if true then")
+
+
+def lease_not_checked() -> None:
+    """Go on with a lane for as long as one likes, whoever else has it by now."""
+    for script in ("begin", "record", "renew"):
+        _rewrite(script, "if redis.call('HGET', keys.owners, lane) ~= number then return false end", "")
+        _rewrite(script, "return until_ms and tonumber(until_ms) > now", "return true")
+    step._LEASE_MARGIN_S = -3600.0
+
+
+FAULTS: dict[str, Callable[[], None]] = {
+    "claim-before-enqueue": claim_before_enqueue,
+    "no-fence": no_fence,
+    "lease-not-checked": lease_not_checked,
+}
+
+
+def _rewrite(name: str, honest: str, faulty: str) -> None:
+    """Change the text of one script whenever the scripts are loaded."""
+    load = connection.load_scripts
+
+    def loaded(redis: Redis) -> dict[str, AsyncScript]:
+        scripts: dict[str, Any] = load(redis)
+        text = scripts[name].script
+        if honest not in text:
+            raise SystemExit(f"the script {name} has changed: the fault does not fit it any more")
+        return {**scripts, name: AsyncScript(redis, text.replace(honest, faulty))}
+
+    connection.load_scripts = loaded
+
+
+if __name__ == "__main__":
+    fault, command = sys.argv[1:]
+    FAULTS[fault]()
+    main([command])
