@@ -94,7 +94,7 @@ async def test_a_step_that_takes_longer_than_a_lease_keeps_its_lane(make_bench: 
     first = await _lease(bench)
 
     async def outlived() -> bool:
-        seconds, micros = await bench.store.redis.time()  # type: ignore[no-untyped-call]
+        seconds, micros = await bench.store.redis.time()
         return bool(seconds * 1000 + micros / 1000 > first)
 
     await until(outlived)

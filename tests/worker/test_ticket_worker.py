@@ -74,7 +74,7 @@ async def test_errors_of_redis_cost_no_job_slot(make_bench: MakeBench, redis_url
             try:
 
                 async def failed_more_often_than_there_are_slots() -> bool:
-                    return sum(line["event"] == "redis away" for line in logs) >= 4
+                    return bool(sum(line["event"] == "redis away" for line in logs) >= 4)
 
                 await bench.happen("b")
                 await until(failed_more_often_than_there_are_slots)
