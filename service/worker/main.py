@@ -55,7 +55,11 @@ class TicketWorker(Worker):
         await super().main()
 
     async def close(self) -> None:
-        """Close every connection. arq wants to take its leave of Redis first, which may be away."""
+        """Close every connection. arq wants its jobs to have ended well and to take its leave of Redis; neither is sure."""
+        for task in self.tasks.values():
+            task.cancel()
+        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        self.tasks.clear()
         try:
             await super().close()
         except (RedisError, OSError) as error:

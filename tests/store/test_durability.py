@@ -1,9 +1,12 @@
 """What Redis can promise is asked once: a broken promise stops the start, a doubt is a sentence."""
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from service.dev.processes import embedded_redis
 from service.errors import SettingsError
 from service.store import Options, Store, durability, open_store
 
@@ -53,3 +56,11 @@ async def test_a_server_that_does_not_answer_may_come_up_later() -> None:
     with pytest.raises(RedisConnectionError):
         await durability.check(nowhere)
     await nowhere.close()
+
+
+async def test_a_server_too_old_to_say_when_data_is_on_disk_is_named(tmp_path: Path) -> None:
+    async with embedded_redis(tmp_path, "--rename-command", "WAITAOF", "") as url:
+        old = open_store(url, Options())
+        with pytest.raises(SettingsError, match="has no WAITAOF"):
+            await durability.check(old)
+        await old.close()
