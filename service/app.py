@@ -22,6 +22,7 @@ from service.ingress.http import fault, livez, metrics, readyz, webhook
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import Spill, Spilled
+from service.observe import logs
 from service.settings import Found, IngressSettings, StoreSettings
 from service.sources.delivery import Delivery, Route, Verified
 from service.store import Acceptor, Store, durability, open_store
@@ -50,6 +51,7 @@ def create_app(settings: Found) -> Litestar:
 
     @contextlib.asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_exception_handler(logs.unhandled)
         for problem in desk.rules.problems:
             log.warning("rule problem", problem=render(problem))
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))

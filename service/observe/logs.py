@@ -3,6 +3,7 @@
 Only ids, words and numbers are logged. Nothing that a CRM or Sakari sent is: no names, phone numbers, e-mail addresses.
 """
 
+import asyncio
 import logging
 import sys
 import traceback
@@ -30,7 +31,23 @@ def configure(*, pretty: bool | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     # arq logs its jobs with their arguments; uvicorn logs each request. Ours say more.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Bare(logging.BASIC_FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def unhandled(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody caught in an event loop: set as the loop's exception handler. asyncio's own would tell its text."""
+    structlog.get_logger("sluice").error(
+        "nobody caught this", exc_info=context.get("exception"), what=context["message"]
+    )
+
+
+class _Bare(logging.Formatter):
+    """The format of lines that others log, with exceptions as bare as ours."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        return f"{type(ei[1]).__name__} at {', '.join(_places(ei[1]))}"
 
 
 def where_it_broke(_: Any, __: str, line: EventDict) -> EventDict:
@@ -41,7 +58,11 @@ def where_it_broke(_: Any, __: str, line: EventDict) -> EventDict:
     error = line.pop("exc_info", None)
     error = sys.exc_info()[1] if error is True else error
     if isinstance(error, BaseException):
-        frames = traceback.extract_tb(error.__traceback__)
         line["exception"] = type(error).__name__
-        line["at"] = [f"{frame.filename.rpartition('service/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+        line["at"] = _places(error)
     return line
+
+
+def _places(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{frame.filename.rpartition('service/')[2]}:{frame.lineno} {frame.name}" for frame in frames]

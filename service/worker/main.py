@@ -16,6 +16,7 @@ from arq.worker import Worker
 from redis.exceptions import RedisError
 
 from service.actions import ACTIONS, Action
+from service.observe import logs
 from service.sakari.client import Sakari
 from service.sakari.exchange import connect
 from service.sakari.token import Tokens
@@ -92,6 +93,7 @@ class TicketWorker(Worker):
 
 async def work(settings: Found) -> None:
     """Run a worker until it is told to stop."""
+    asyncio.get_running_loop().set_exception_handler(logs.unhandled)
     store = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
     account = settings.of(SakariSettings)
     http = connect(account.url)

@@ -57,3 +57,33 @@ def test_neither_the_text_of_an_exception_nor_a_local_variable_is_logged(pretty:
 
 def test_without_a_terminal_it_is_json() -> None:
     assert json.loads(_lines(pretty=None)[0])["event"] == "run"
+
+
+UNCAUGHT = """
+import asyncio, gc, logging
+from service.observe import logs
+logs.configure(pretty=False)
+async def fail():
+    raise ValueError("cannot text +15550109999")
+async def main():
+    asyncio.get_running_loop().set_exception_handler(logs.unhandled)
+    task = asyncio.create_task(fail())
+    await asyncio.sleep(0)
+    del task
+    gc.collect()
+    await asyncio.sleep(0)
+asyncio.run(main())
+try:
+    asyncio.run(fail())
+except ValueError:
+    logging.getLogger("uvicorn.error").exception("in the server")
+"""
+
+
+def test_what_nobody_caught_and_what_others_log_is_as_bare() -> None:
+    done = subprocess.run([sys.executable, "-c", UNCAUGHT], capture_output=True, text=True, check=True)
+    assert "nobody caught this" in done.stderr
+    assert "in the server" in done.stderr
+    assert done.stderr.count("ValueError") == 2
+    assert "5550109999" not in done.stderr
+    assert "Traceback" not in done.stderr
