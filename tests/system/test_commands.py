@@ -72,7 +72,12 @@ async def test_no_log_line_holds_a_phone_number_or_an_e_mail_address(installatio
     workflow = {"hs_object_id": who, "portalId": 62515, "email": email, "phone": phone}
     await installation.deliver("/webhooks/hubspot/workflow", workflow, headers={"x-sluice-secret": "workflow-secret"})
     folder = Path(installation.environ["SLUICE_SPILL_DIR"]).parent
-    lines = (folder / "ingress.log").read_text() + (folder / "worker.log").read_text()
+
+    async def told() -> str | None:  # a run is told after it has ended
+        lines = (folder / "ingress.log").read_text() + (folder / "worker.log").read_text()
+        return lines if '"reason": "http_400"' in lines else None
+
+    lines = await until(told)
 
     assert '"event": "delivery"' in lines
     assert '"event": "misfit"' in lines
