@@ -1,0 +1,1 @@
+"""Measurements of the hot paths, each beside a yardstick of the same run: `make bench`."""
