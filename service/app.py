@@ -60,8 +60,7 @@ def create_app(settings: Found) -> Litestar:
             try:
                 yield
             finally:
-                for chore in chores:
-                    chore.cancel()
+                await _end(chores)
         await desk.acceptor.close()
         await opened.close()
 
@@ -114,6 +113,14 @@ def make_routes(settings: Found) -> list[Route]:
             ["no source has a secret: set SLUICE_HUBSPOT_CLIENT_SECRET, or SLUICE_PIPEDRIVE_USER and …_PASSWORD"]
         )
     return routes
+
+
+async def _end(chores: list[asyncio.Task[None]]) -> None:
+    """Cancel chores until they have ended: redis-py awaits with `asyncio.wait_for`, which in Python 3.11 may lose one."""
+    while pending := [chore for chore in chores if not chore.done()]:
+        for chore in pending:
+            chore.cancel()
+        await asyncio.wait(pending, timeout=1)
 
 
 async def _keep_rules(desk: Desk) -> None:

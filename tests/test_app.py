@@ -142,3 +142,18 @@ async def test_the_app_lives_and_says_what_is_wrong_with_the_rules(redis_url: st
             pass
     assert [line["event"] for line in logs][-1] == "ingress ready"
     assert any("bad.yaml:2" in line.get("problem", "") for line in logs)
+
+
+async def test_a_chore_that_swallows_its_cancellation_is_cancelled_again() -> None:
+    begun = asyncio.Event()
+
+    async def stubborn() -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+        await asyncio.sleep(3600)
+
+    chore = asyncio.create_task(stubborn())
+    await begun.wait()
+    await app._end([chore])
+    assert chore.cancelled()

@@ -120,3 +120,9 @@ async def test_serving_and_working_end_well_when_asked_to(tmp_path: Path) -> Non
             # uvicorn ends by the signal that it was sent, once all is closed
             assert process.returncode in (0, -signal.SIGTERM), log.read_text()
             assert "Traceback" not in log.read_text()
+
+
+async def test_an_ingress_whose_port_is_taken_ends_and_says_so(installation: Installation) -> None:
+    code, printed = await _run("serve", environ=installation.environ)
+    assert code == 3  # uvicorn's word for it
+    assert "address already in use" in printed
