@@ -42,12 +42,15 @@ class Crms:
         by_source: dict[str, list[Sending]] = {"hubspot": [], "pipedrive": []}
         for sending in self._stream.sendings:
             by_source[self._stream.facts[sending.fact].source].append(sending)
-        async with asyncio.timeout(within_s), httpx.AsyncClient(trust_env=False, timeout=_ANSWER_WITHIN_S) as http:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._hubspot(by_source["hubspot"], http))
-                slots = asyncio.Semaphore(_IN_FLIGHT)
-                for sending in by_source["pipedrive"]:
-                    group.create_task(self._pipedrive(sending, slots, http))
+        slots = asyncio.Semaphore(_IN_FLIGHT)
+        async with (
+            asyncio.timeout(within_s),
+            httpx.AsyncClient(trust_env=False, timeout=_ANSWER_WITHIN_S) as http,
+            asyncio.TaskGroup() as group,
+        ):
+            group.create_task(self._hubspot(by_source["hubspot"], http))
+            for sending in by_source["pipedrive"]:
+                group.create_task(self._pipedrive(sending, slots, http))
 
     async def _hubspot(self, sendings: list[Sending], http: httpx.AsyncClient) -> None:
         """Batch what is due, ten deliveries at a time; what failed is due again later, in other company."""

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from redis.asyncio import Redis
@@ -49,7 +49,7 @@ class Stage:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
 
-    async def __aenter__(self) -> "Stage":
+    async def __aenter__(self) -> Self:
         (self.folder / "valkey").mkdir()
         try:
             for name in EVERYBODY:
