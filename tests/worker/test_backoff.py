@@ -31,7 +31,7 @@ def test_what_was_asked_for_is_honoured_up_to_the_cap(asked: float, tried: int, 
     backoff = Backoff(base_s=1, cap_s=900, random=Random(seed))
     delay = backoff.delay_s(tried, asked)
     assert min(asked, 900) <= delay <= 2 * 900
-    assert delay <= 2 * asked + 1
+    assert delay <= 2 * asked + 1.001  # rounding
 
 
 @given(base=SECONDS, cap=SECONDS)
