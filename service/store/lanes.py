@@ -63,10 +63,12 @@ async def claim(store: Store, most: int) -> list[Lane]:
 
 
 async def renew(store: Store, lanes: Sequence[Lane]) -> set[str]:
-    """Extend the leases of these lanes; the names of those that were lost come back."""
-    asked = time.monotonic()
-    pairs = [part for lane in lanes for part in (lane.name, lane.number)]
-    lost = {name.decode() for name in await store.run("renew", _HOLDING[1:], ["", store.options.lease_ms, *pairs])}
+    """Extend the leases of these lanes, and their holds on records; the names of those that were lost come back."""
+    asked, options = time.monotonic(), store.options
+    args: list[Any] = ["", options.lease_ms, options.hold_ms]
+    for lane in lanes:
+        args += (lane.name, lane.number, keys.FENCE + lane.holding if lane.holding else "")
+    lost = {name.decode() for name in await store.run("renew", _HOLDING[1:], args)}
     for lane in lanes:
         if lane.name not in lost:
             lane.until = asked + store.options.lease_ms / 1000
@@ -108,6 +110,7 @@ async def begin(
         raise LeaseLost(lane.name)
     if answer[0] == b"busy":
         return Busy(int(answer[1]))
+    lane.holding = record if answer[1:] else ""
     return frozenset(a.decode() for a in answer[1:])
 
 
@@ -149,6 +152,8 @@ async def _record(
     letter: DeadLetter | None = None,
 ) -> Waiting | None:
     run, options = lane.head.run, store.options
+    if notes.held:
+        lane.holding = ""
     answer = await store.run(
         "record",
         [*_HOLDING, keys.RUN + run.key, keys.DEAD, keys.FENCE + notes.held],

@@ -110,6 +110,8 @@ class Lane(Struct, kw_only=True):
     number: str
     until: float
     head: Waiting
+    holding: str = ""
+    """The Sakari record that the run at hand holds, if any: its hold is renewed with the lease."""
     apart: bool = False
     """True once a call for several runs was refused: from then on each makes its own, so that one cannot spoil the rest."""
 

@@ -9,7 +9,9 @@ from redis.exceptions import LockError
 from service.store import keys
 from service.store.connection import Store
 
-_HELD_S = 60
+_HELD_S = 10
+"""Longer than a fetch takes. A worker that is killed while it fetches holds everybody up for so long; and if a fetch takes
+longer after all, a second one is harmless."""
 _WAITED_S = 30
 
 

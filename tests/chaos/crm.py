@@ -42,10 +42,13 @@ class Crms:
         by_source: dict[str, list[Sending]] = {"hubspot": [], "pipedrive": []}
         for sending in self._stream.sendings:
             by_source[self._stream.facts[sending.fact].source].append(sending)
-        client = httpx.AsyncClient(trust_env=False, timeout=_ANSWER_WITHIN_S)
-        async with asyncio.timeout(within_s), client as http, asyncio.TaskGroup() as group:
+        slots = asyncio.Semaphore(_IN_FLIGHT)
+        async with (
+            asyncio.timeout(within_s),
+            httpx.AsyncClient(trust_env=False, timeout=_ANSWER_WITHIN_S) as http,
+            asyncio.TaskGroup() as group,
+        ):
             group.create_task(self._hubspot(by_source["hubspot"], http))
-            slots = asyncio.Semaphore(_IN_FLIGHT)
             for sending in by_source["pipedrive"]:
                 group.create_task(self._pipedrive(sending, slots, http))
 

@@ -56,9 +56,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     recoveries: tuple[Recovery, ...] = ()
 
 
-async def collect(
-    stage: Stage, answered: set[int], seen: tuple[Disturbance, ...], recoveries: list[Recovery]
-) -> Evidence:
+async def collect(stage: Stage, answered: set[int], seen: list[Disturbance], recoveries: list[Recovery]) -> Evidence:
     """Ask everybody."""
     state = await stage.sandbox()
     return Evidence(
@@ -69,7 +67,7 @@ async def collect(
             for w in state["writes"]
         ),
         final={record: body.get("attributes", {}) for record, body in state["contacts"].items()},
-        disturbances=seen,
+        disturbances=tuple(seen),
         left=await left_over(stage),
         fallen=tuple(stage.fallen),
         stubborn=tuple(stage.stubborn),

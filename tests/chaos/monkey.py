@@ -1,15 +1,19 @@
 """Who is killed, paused or asked to end, and when. The schedule is pure; `play` carries it out."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from msgspec import Struct
 
+from tests.chaos.recovery import Recovery, recovery
 from tests.chaos.stage import INGRESSES, WORKERS, Stage
+
+_AT_WORK_S = 2.0
+"""How long a worker is left alone after it was disturbed: it needs most of that to start."""
 
 Kind = Literal["kill", "stop", "term", "revoke"]
 """SIGKILL and a new start; SIGSTOP and SIGCONT; SIGTERM and a new start; Sakari forgets every token."""
@@ -58,34 +62,41 @@ def _away(target: str, kind: Kind, lease_s: float, dice: random.Random) -> float
     return dice.uniform(0.5, 6.5 if target == "valkey" else 3)
 
 
-async def play(
-    acts: tuple[Act, ...], stage: Stage, killed: Callable[[float], Awaitable[None]]
-) -> tuple[Disturbance, ...]:
-    """Carry the schedule out, one act on a process at a time; `killed` is told when a worker was, to see it recover."""
+async def play(acts: tuple[Act, ...], stage: Stage, recoveries: list[Recovery]) -> list[Disturbance]:
+    """Carry the schedule out, one act on a process at a time, and see how long killed workers' lanes rest.
+
+    Workers are not both put to sleep or to a slow end at once: an installation has somebody who works.
+    """
     started = time.monotonic()
     one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+    one_worker_away = asyncio.Lock()
     seen: list[Disturbance] = []
 
     async def carry_out(act: Act) -> None:
         await asyncio.sleep(max(0.0, started + act.at - time.monotonic()))
-        async with one_at_a_time[act.target]:
-            seen.append(await _happen(act, stage, watchers, killed))
+        for_long = act.target in WORKERS and act.kind in ("stop", "term")
+        async with one_worker_away if for_long else contextlib.nullcontext(), one_at_a_time[act.target]:
+            if act.target in WORKERS and act.kind == "kill":
+                group.create_task(_watch(stage, recoveries))
+            seen.append(await _happen(act, stage))
+            await asyncio.sleep(_AT_WORK_S if act.target in WORKERS else 0)
 
-    async with asyncio.TaskGroup() as watchers, asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
         for act in acts:
             group.create_task(carry_out(act))
-    return tuple(sorted(seen, key=lambda disturbance: disturbance.begins))
+    return seen
 
 
-async def _happen(
-    act: Act, stage: Stage, watchers: asyncio.TaskGroup, killed: Callable[[float], Awaitable[None]]
-) -> Disturbance:
+async def _watch(stage: Stage, recoveries: list[Recovery]) -> None:
+    if found := await recovery(stage.store, time.time()):
+        recoveries.append(found)
+
+
+async def _happen(act: Act, stage: Stage) -> Disturbance:
     begins = time.time()
     match act.kind:
         case "kill":
             await stage.kill(act.target)
-            if act.target in WORKERS:
-                watchers.create_task(_told(killed, begins))
             await asyncio.sleep(act.for_s)
             await stage.start(act.target)
         case "term":
@@ -99,7 +110,3 @@ async def _happen(
         case "revoke":
             await stage.revoke_tokens()
     return Disturbance(act.target, act.kind, begins, time.time())
-
-
-async def _told(killed: Callable[[float], Awaitable[None]], at: float) -> None:
-    await killed(at)

@@ -31,6 +31,7 @@ async def recovery(store: Store, killed_at: float) -> Recovery | None:
     """
     leased: Orphans | None = None
     last = ""
+    await asyncio.sleep(_LOOK_S)
     while time.time() < killed_at + _LONGEST_S:
         try:
             if leased is None:

@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 from tests.chaos import monkey
 from tests.chaos.crm import Crms
 from tests.chaos.evidence import Evidence, collect, left_over
-from tests.chaos.recovery import Recovery, recovery
+from tests.chaos.monkey import Disturbance
+from tests.chaos.recovery import Recovery
 from tests.chaos.script import Script
 from tests.chaos.stage import INGRESSES, Stage
 
@@ -31,26 +32,28 @@ class Played(Struct, frozen=True):
 
 async def play(script: Script, folder: Path) -> Played:
     """Play the whole script. Logs and Valkey's data stay in `folder`."""
-    recoveries: list[Recovery] = []
     async with Stage(folder, lease_s=script.lease_s, sabotage=script.sabotage) as stage:
-
-        async def killed(at: float) -> None:
-            if found := await recovery(stage.store, at):
-                recoveries.append(found)
-
         ports = [stage.ports[name] for name in INGRESSES]
         crms = Crms(script.stream, ports, stage.environ, random.Random(script.seed))
         await stage.misbehave(script.moods, script.seed)
         started = time.monotonic()
         async with asyncio.TaskGroup() as group:
-            acts = group.create_task(monkey.play(script.acts, stage, killed))
+            acts = group.create_task(_disturb(script, stage))
             group.create_task(crms.send_all(script.stream.lasting_s + _ANSWERED_WITHIN_S))
         await stage.misbehave([], script.seed)
         await _settle(stage, script.settle_s)
         took_s = time.monotonic() - started
-        evidence = await collect(stage, crms.answered, acts.result(), recoveries)
+        evidence = await collect(stage, crms.answered, *acts.result())
     (folder / "evidence.json").write_bytes(msgspec.json.encode(evidence))
     return Played(evidence, crms.outcomes, took_s)
+
+
+async def _disturb(script: Script, stage: Stage) -> tuple[list[Disturbance], list[Recovery]]:
+    recoveries: list[Recovery] = []
+    seen = await monkey.play(script.acts, stage, recoveries)
+    for act in script.alone:
+        seen += await monkey.play((act,), stage, recoveries)
+    return seen, recoveries
 
 
 async def _settle(stage: Stage, within_s: float) -> None:

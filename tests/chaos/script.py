@@ -7,11 +7,12 @@ from msgspec import Struct
 
 from tests.chaos import monkey, stream
 from tests.chaos.monkey import Act
+from tests.chaos.stage import WORKERS
 from tests.chaos.stream import Stream
 
 _S_PER_KILL = 2.5
-_EVENTS_PER_S = 120
-_SHORT_S = 14.0
+_OVERRUN = 1.3
+"""Acts wait for one another, so that the schedule takes longer than planned."""
 
 _MOODS: tuple[dict[str, Any], ...] = (
     {"path": "/attributes/", "status": 429, "retry_after": 0, "probability": 0.03},
@@ -34,6 +35,9 @@ class Script(Struct, frozen=True, kw_only=True):
     seed: int
     stream: Stream
     acts: tuple[Act, ...]
+    """At random moments, one on top of the other."""
+    alone: tuple[Act, ...]
+    """After those, one by one: workers are killed, and have recovered before the next blow."""
     moods: list[dict[str, Any]]
     """Faults of the sandbox, while the stream lasts."""
     lease_s: int
@@ -44,34 +48,33 @@ class Script(Struct, frozen=True, kw_only=True):
     @property
     def kills(self) -> int:
         """How often a process is killed."""
-        return sum(act.kind == "kill" for act in self.acts)
+        return sum(act.kind == "kill" for act in (*self.acts, *self.alone))
 
 
 def full(seed: int, events: int, kills: int, sabotage: str | None = None) -> Script:
-    """Write a run with the lease of production."""
-    dice = random.Random(seed)
-    lasting_s = max(kills * _S_PER_KILL, events / _EVENTS_PER_S)
-    return Script(
-        seed=seed,
-        stream=stream.make(dice, events, lasting_s),
-        acts=monkey.schedule(dice, kills, lasting_s, 15),
-        moods=[_TOO_LATE, *_MOODS],
-        lease_s=15,
-        settle_s=180,
-        sabotage=sabotage,
-    )
+    """Write a run with the lease of production, and now and then an answer that comes too late."""
+    alone = 4
+    return _script(seed, events, kills, alone, lease_s=15, moods=[_TOO_LATE, *_MOODS], sabotage=sabotage)
 
 
 def short(seed: int, events: int, kills: int, sabotage: str | None = None) -> Script:
     """Write a run that ends within a minute: short leases, and no answer that comes too late."""
+    return _script(seed, events, kills, 1, lease_s=3, moods=list(_MOODS), sabotage=sabotage)
+
+
+def _script(
+    seed: int, events: int, kills: int, alone: int, *, lease_s: int, moods: list[dict[str, Any]], sabotage: str | None
+) -> Script:
     dice = random.Random(seed)
+    busy_s = (kills - alone) * _S_PER_KILL
     return Script(
         seed=seed,
-        stream=stream.make(dice, events, _SHORT_S),
-        acts=monkey.schedule(dice, kills, _SHORT_S, 3),
-        moods=list(_MOODS),
-        lease_s=3,
-        settle_s=60,
+        stream=stream.make(dice, events, busy_s * _OVERRUN + alone * (lease_s + 2)),
+        acts=monkey.schedule(dice, kills - alone, busy_s, lease_s),
+        alone=tuple(Act(0, WORKERS[n % 2], "kill", dice.uniform(0.1, 1.5)) for n in range(alone)),
+        moods=moods,
+        lease_s=lease_s,
+        settle_s=12 * lease_s,
         sabotage=sabotage,
     )
 
@@ -86,6 +89,7 @@ def sleepers(seed: int, events: int, sabotage: str | None = None) -> Script:
         seed=seed,
         stream=stream.make(dice, events, 18.0, objects=6),
         acts=tuple(Act(2 + 4.2 * n, f"worker-{1 + n % 2}", "stop", 4.5) for n in range(3)),
+        alone=(),
         moods=[{"path": "/attributes/", "slow_ms": 150}],
         lease_s=3,
         settle_s=60,

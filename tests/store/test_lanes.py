@@ -98,6 +98,37 @@ async def test_a_renewed_lease_outlives_its_first_term(store: Store, make_plan: 
     assert float(await store.redis.zscore(keys.LEASES, lane.name) or 0) > first
 
 
+async def _busy(store: Store) -> str:
+    return (await store.redis.hget(keys.FENCE + RECORD, "@busy")).decode()  # type: ignore[no-any-return, misc]
+
+
+async def test_a_hold_on_a_record_is_renewed_with_the_lease(store: Store, make_plan: MakePlan) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    await lanes.begin(store, lane, RECORD, _at(lane, "stage"), None)
+    number, until = (await _busy(store)).split()
+    await asyncio.sleep(0.01)
+
+    assert await lanes.renew(store, [lane]) == set()
+    assert (await _busy(store)).split()[0] == number
+    assert int((await _busy(store)).split()[1]) > int(until)
+
+    await lanes.end_run(store, lane, Notes(held=RECORD))
+    assert await store.redis.hget(keys.FENCE + RECORD, "@busy") is None  # type: ignore[misc]
+
+
+async def test_a_hold_that_was_let_go_of_is_not_taken_again_by_a_late_renewal(
+    store: Store, make_plan: MakePlan
+) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    await lanes.begin(store, lane, RECORD, _at(lane, "stage"), None)
+    for held in (None, "another 9999999999999"):
+        await store.redis.delete(keys.FENCE + RECORD)
+        if held:
+            await store.redis.hset(keys.FENCE + RECORD, "@busy", held)  # type: ignore[misc]
+        assert await lanes.renew(store, [lane]) == set()
+        assert await store.redis.hget(keys.FENCE + RECORD, "@busy") == (held and held.encode())  # type: ignore[misc]
+
+
 async def test_a_lane_that_waits_is_due_later_and_keeps_its_ledger(store: Store, make_plan: MakePlan) -> None:
     lane = await _claimed(store, make_plan, "a")
     step = StepRecord(state="done", at=NOW, result={"drip.found": True})

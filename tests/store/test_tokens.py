@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.store import Store
+from service.store import Store, keys
 from service.store.tokens import SharedToken
 
 
@@ -35,3 +35,9 @@ async def test_only_the_token_that_was_seen_is_dropped(store: Store) -> None:
 async def test_accounts_do_not_share(store: Store) -> None:
     await SharedToken(store, "a").put(b"token", 60_000)
     assert await SharedToken(store, "b").get() is None
+
+
+async def test_a_holder_that_dies_holds_nobody_up_for_long(store: Store) -> None:
+    async with SharedToken(store, "a").lock() as first:
+        assert first
+        assert 0 < await store.redis.pttl(keys.TOKEN_LOCK + "a") <= 10_000

@@ -1,6 +1,6 @@
 -- May this step write to this Sakari record now, and which attributes of it?
 -- Holds the record for one writer, so that two lanes that write to one record cannot overtake each other between the look
--- at the fence and the write. The hold ends with record.lua, or by itself after `hold ms`.
+-- at the fence and the write. The hold ends with record.lua, or by itself after `hold ms` unless renew.lua extends it.
 --
 -- KEYS  leases, owners, the run's ledger, the record's fence
 -- ARGV  now | '' · lane · lease number · hold ms · fence ttl ms · ledger field · ledger value · ledger ttl ms
