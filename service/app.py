@@ -10,7 +10,6 @@ import msgspec
 import structlog
 from litestar import Litestar
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
 from redis.exceptions import RedisError
 
 from service import sources
@@ -18,10 +17,10 @@ from service.actions import ACTIONS
 from service.engine import render
 from service.errors import SettingsError, StoreUnavailable
 from service.ingress.admin import admin
-from service.ingress.http import fault, livez, metrics, readyz, webhook
+from service.ingress.http import fault, livez, metrics, readyz, too_deep, webhook
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
-from service.ingress.spill import Spill, Spilled
+from service.ingress.spill import NoTaker, Spill, Spilled
 from service.observe import logs
 from service.settings import Found, IngressSettings, StoreSettings
 from service.sources.delivery import Delivery, Route, Verified
@@ -73,8 +72,8 @@ def create_app(settings: Found) -> Litestar:
             *([admin(ingress.admin_token, opened, desk.now)] if ingress.admin_token else []),
         ],
         lifespan=[life],
-        exception_handlers={HTTPException: fault},
-        openapi_config=OpenAPIConfig(title="Sluice", version="1", render_plugins=[], path="/api/schema"),
+        exception_handlers={HTTPException: fault, RecursionError: too_deep},
+        openapi_config=None,
         logging_config=None,
     )
 
@@ -143,10 +142,7 @@ async def _drain_spill(desk: Desk, routes: dict[str, Route]) -> None:
         )
         route = routes.get(spilled.path)
         if route is None:
-            log.error(
-                "spilled delivery waits", path=spilled.path, hint="its source has no secret any more; set it again"
-            )
-            raise StoreUnavailable(f"nothing takes {spilled.path}")
+            raise NoTaker(spilled.path)
         # It was verified before it was written; its headers, which proved that, were not kept.
         await store(route.source, route.normalise(Verified(delivery, "basic")), desk)
 

@@ -323,7 +323,7 @@ async def show_dead(letter_id: str, unmasked: bool, as_json: bool) -> None:
     for name, value in shown.items():
         if value:
             text = view.day(value) if name in ("at", "occurred_at") else value
-            out.print(f"{name:<12} {text}", highlight=False, markup=False, soft_wrap=True)
+            out.print(view.printable(f"{name:<12} {text}"), highlight=False, markup=False, soft_wrap=True)
     for line in view.lines(story, masked=not unmasked) if story else []:
         out.print(line, highlight=False, soft_wrap=True)
 

@@ -111,9 +111,10 @@ async def test_a_spill_folder_that_cannot_be_read_ends_no_chore(redis_url: str, 
         async with _doing(app._drain_spill(desk, {})):
 
             async def complained() -> bool:
-                return any(line["event"] == "spill not drained" for line in logs)
+                return any(line["event"] == "spilled delivery unreadable" for line in logs)
 
             await until(complained)
+    assert (tmp_path / "spill" / "0.unreadable").is_dir()
 
 
 async def test_without_a_spill_folder_there_is_nothing_to_drain(redis_url: str, tmp_path: Path, store: Store) -> None:

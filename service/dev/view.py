@@ -40,7 +40,7 @@ def lines(story: Story, *, masked: bool = True) -> list[str]:
     told += [f"    [red]✗ {escape(f.rule)}[/]  {escape(f.message)}  → sluice dead list" for f in story.entry.failures]
     if len(told) == 2:
         told.append("    [dim]no rule was meant for it[/]")
-    return told
+    return [printable(line) for line in told]
 
 
 def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
@@ -82,6 +82,11 @@ def _short(value: Any) -> str:
 
 def _clock(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def printable(text: str) -> str:
+    """Take out what would control the terminal: a CRM's values come from anybody."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def day(at: int) -> str:

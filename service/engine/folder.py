@@ -11,10 +11,10 @@ def read_folder(path: Path) -> dict[str, bytes]:
     """Rule files of a folder and its sub-folders: name relative to it, with `/` -> content; sorted by name.
 
     Entries that begin with a dot and `*.test.yaml` are skipped. Symbolic links are followed: a mounted ConfigMap holds
-    `r.yaml -> ..data/r.yaml` and `..data -> ..2026_…`, and each of its files is read once. Raises OSError, also where a
-    ConfigMap is exchanged while it is read: read again.
+    `r.yaml -> ..data/r.yaml` and `..data -> ..2026_…`, and each of its files is read once. A file that cannot be read
+    stops nobody else's: it counts as one that is not valid UTF-8. Raises OSError if the folder itself cannot be read.
     """
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(_rule_files(path, frozenset()))}
+    return {_name(file.relative_to(path)): _content(file) for file in sorted(_rule_files(path, frozenset()))}
 
 
 def read_paths(paths: Iterable[Path]) -> dict[str, bytes]:
@@ -22,12 +22,29 @@ def read_paths(paths: Iterable[Path]) -> dict[str, bytes]:
 
     A file may have any name, but `*.test.yaml` is skipped here too. Raises OSError.
     """
-    found: dict[Path, Path] = {}
-    for path in paths:
+    given, found = list(paths), dict[Path, Path]()
+    for path in given:
         for file in sorted(_rule_files(path, frozenset())) if path.is_dir() else [path]:
             if not file.name.endswith(_TEST_ENDINGS):
                 found.setdefault(file.absolute(), file)
-    return {file.as_posix(): file.read_bytes() for file in found.values()}
+    return {_name(path): path.read_bytes() if path in given else _content(path) for path in found.values()}
+
+
+def _name(path: Path) -> str:
+    """Name a file in valid Unicode, whatever its name is made of."""
+    return path.as_posix().encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _content(file: Path) -> bytes:
+    """Read a regular file; anything else (a pipe, a dangling link) must not stop the service from starting."""
+    try:
+        return file.read_bytes() if file.is_file() else UNREADABLE
+    except OSError:
+        return UNREADABLE
+
+
+UNREADABLE = b"\xff"
+"""Stands for the content of a file that cannot be read: no YAML file begins so."""
 
 
 def _rule_files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:

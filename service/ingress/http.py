@@ -90,6 +90,11 @@ def fault(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     return _json(Fault(word, error.detail), error.status_code)
 
 
+def too_deep(_: Request[Any, Any, Any], __: RecursionError) -> Response[bytes]:
+    """Answer a body that is nested so deeply that nobody can have meant it."""
+    return _json(Fault("bad_request", "the body is nested too deeply"), 400)
+
+
 @get("/livez", media_type=MediaType.TEXT)
 async def livez() -> str:
     """Say that the process runs; nothing else, so that a Redis outage restarts nobody."""

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from service.errors import StoreUnavailable
+from service.errors import SluiceError, StoreUnavailable
 from service.sources.delivery import Delivery, Route
 
 log = structlog.get_logger("sluice.ingress")
@@ -31,6 +31,10 @@ class Spilled(Struct, frozen=True, array_like=True):
 
 
 _decoder = msgspec.msgpack.Decoder(Spilled)
+
+
+class NoTaker(SluiceError):
+    """No source takes a spilled delivery any more."""
 
 
 class Spill:
@@ -60,10 +64,14 @@ class Spill:
         if sum(map(_size, self.waiting)) + len(blob) > self._most:
             raise StoreUnavailable("the spill folder is full")
         unfinished = self._folder / f"{name}.part"
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(blob)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(blob)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
         unfinished.rename(self._folder / f"{name}.delivery")
         folder = os.open(self._folder, os.O_RDONLY)
         try:
@@ -74,7 +82,8 @@ class Spill:
     async def drain(self, store: Callable[[Spilled], Awaitable[None]]) -> int:
         """Give every waiting delivery to `store`, in order; how many it took.
 
-        Stops at the first that raises StoreUnavailable. A file that cannot be read is set aside as `.unreadable`.
+        Stops at the first that raises StoreUnavailable. What cannot be read is set aside as `.unreadable`, or passed over
+        if even that fails; what raises NoTaker stays where it is. Neither holds up the deliveries behind it.
         """
         drained = 0
         for path in self.waiting:
@@ -82,8 +91,8 @@ class Spill:
                 spilled = _decoder.decode(await asyncio.to_thread(path.read_bytes))
             except FileNotFoundError:
                 continue  # another process on this folder was quicker
-            except ValueError:  # msgspec's own errors are such, but so is text that is not UTF-8
-                with contextlib.suppress(FileNotFoundError):  # as above
+            except (ValueError, OSError):  # msgspec's own errors are ValueErrors, but so is text that is not UTF-8
+                with contextlib.suppress(OSError):
                     path.rename(path.with_suffix(".unreadable"))
                 log.error("spilled delivery unreadable", file=path.name, hint="the file was damaged; it is set aside")
                 continue
@@ -91,6 +100,11 @@ class Spill:
                 await store(spilled)
             except StoreUnavailable:
                 break
+            except NoTaker:
+                log.error(
+                    "spilled delivery waits", path=spilled.path, hint="its source has no secret any more; set it again"
+                )
+                continue
             path.unlink(missing_ok=True)
             drained += 1
         return drained

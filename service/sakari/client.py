@@ -15,6 +15,7 @@ from service.sakari.paging import pages
 from service.sakari.token import Tokens
 
 MOST_PAGES = 500
+LONGEST_ID = 500
 
 AttributeType = Literal["contacts", "deals", "tickets"]
 MergeStrategy = Literal["append", "core", "remove"]
@@ -109,6 +110,8 @@ class Sakari:
 
 def _segment(value: str) -> str:
     """One segment of a path. Dots alone would climb out of the account's path, whatever their encoding."""
+    if len(value) > LONGEST_ID:
+        raise Permanent("bad_identifier", f"an id in a path of the Sakari API is longer than {LONGEST_ID} characters")
     if not value.strip("."):
         raise Permanent("bad_identifier", "an id in a path of the Sakari API is empty or made of dots")
     try:

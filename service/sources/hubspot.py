@@ -24,6 +24,9 @@ from service.sources.secret import masked, matches_any
 
 NAME = "hubspot"
 
+MOST_EVENTS = 10_000
+"""A hundred times what HubSpot sends at once; more is no delivery, and would keep everybody else waiting."""
+
 
 class Config(Struct, frozen=True, kw_only=True):
     """Several values of one secret are all valid, so that it can be rotated; the first one signs."""
@@ -122,22 +125,46 @@ def normalise(verified: Verified) -> Normalised:
     try:
         batch = decode(body)
     except Malformed as error:
-        return Normalised((), (Misfit(str(error), body),))
+        batch = _pieces(body)
+        if batch is None:
+            return Normalised((), (Misfit(str(error), body),))
     if type(batch) is dict:
         batch = [batch]
     if type(batch) is not list:
         return Normalised((), (Misfit("expected an array of events", body),))
+    if len(batch) > MOST_EVENTS:
+        return Normalised((), (Misfit(f"more than {MOST_EVENTS} elements; HubSpot sends a hundred at most", body),))
     events: list[Event] = []
     misfits: list[Misfit] = []
     for index, raw in enumerate(batch):
-        if type(raw) is not dict:
-            misfits.append(Misfit(f"[{index}]: expected an object", msgspec.json.encode(raw)))
-            continue
         try:
-            events.append(_event(raw))
+            events.append(_element(raw))
         except Malformed as error:
-            misfits.append(Misfit(f"[{index}].{error}", msgspec.json.encode(raw)))
+            piece = bytes(raw) if type(raw) is msgspec.Raw else msgspec.json.encode(raw)
+            misfits.append(Misfit(f"[{index}]{error}", piece))
     return Normalised(tuple(events), tuple(misfits))
+
+
+def _pieces(body: bytes) -> list[msgspec.Raw] | None:
+    """Cut an array that cannot be read as a whole into its elements: one of them must not cost the others."""
+    try:
+        return msgspec.json.decode(body, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _element(raw: Any) -> Event:
+    """Make an event of one element of the array. Raises Malformed, with what to put behind the index."""
+    try:
+        content = decode(bytes(raw)) if type(raw) is msgspec.Raw else raw
+    except Malformed as error:
+        raise Malformed(f": {error}") from None
+    if type(content) is not dict:
+        raise Malformed(": expected an object")
+    try:
+        return _event(content)
+    except Malformed as error:
+        raise Malformed(f".{error}") from None
 
 
 def _event(raw: dict[str, Any]) -> Event:

@@ -28,6 +28,8 @@ class Options(Struct, frozen=True, kw_only=True):
     accept_timeout_ms: int = 3_000
     """How long a sender may be kept waiting for Redis before it is told that nothing was stored."""
     claim_ms: int = 72 * HOUR_MS
+    fence_ms: int = 30 * 24 * HOUR_MS
+    """For how long an older fact is known to be older; a dead letter that is retried later than that is not checked."""
     ledger_ms: int = 7 * 24 * HOUR_MS
     ruleset_ms: int = 90 * 24 * HOUR_MS
     journal_length: int = 1_000_000

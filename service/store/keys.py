@@ -29,7 +29,8 @@ RUN = "sluice:run:"
 """+ run key → hash, the ledger of one run: state, reason, tries, times, `step:<n>`. Expires after the ledger time."""
 
 FENCE = "sluice:fence:"
-"""+ Sakari record → hash: attribute → newest occurred_at written; `@busy` → `<lease number> <until>`. Expires as claims do."""
+"""+ Sakari record → hash: attribute → newest occurred_at written; `@busy` → `<lease number> <until>`.
+Expires after the fence time (30 days)."""
 
 DEAD = "sluice:dead"
 """Sorted set of dead letter ids, score = when they died (ms)."""

@@ -103,7 +103,7 @@ async def begin(
     answer = await store.run(
         "begin",
         [*_HOLDING[1:], keys.RUN + run.key, keys.FENCE + record],
-        ["", lane.name, lane.number, options.hold_ms, options.claim_ms, field, value, options.ledger_ms]
+        ["", lane.name, lane.number, options.hold_ms, options.fence_ms, field, value, options.ledger_ms]
         + [part for pair in attributes.items() for part in pair],
     )
     if answer[0] == b"lost":
@@ -159,7 +159,7 @@ async def _record(
         [*_HOLDING, keys.RUN + run.key, keys.DEAD, keys.FENCE + notes.held],
         ["", lane.name, lane.number, after, remove, keys.LANE, keys.RUN, keys.DEAD_LETTER]
         + [letter.id if letter else "", encode(letter) if letter else b"", options.ledger_ms]
-        + [options.claim_ms, int(bool(notes.held)), len(notes.fields), len(notes.shared)]
+        + [options.fence_ms, int(bool(notes.held)), len(notes.fields), len(notes.shared)]
         + [part for pair in notes.fields.items() for part in pair]
         + [part for key, step in notes.shared.items() for part in (key, encode(step))]
         + [part for pair in notes.wrote.items() for part in pair],

@@ -58,4 +58,17 @@ class Desk(Struct, kw_only=True):
 def bounded(value: Any, most: int) -> Any:
     """Give back plain JSON types, or their beginning as text if they are larger than `most` bytes encoded."""
     encoded = msgspec.json.encode(value, enc_hook=str)
-    return msgspec.json.decode(encoded) if len(encoded) <= most else encoded[:most].decode(errors="replace") + "…"
+    if len(encoded) > most:
+        return encoded[:most].decode(errors="replace") + "…"
+    return storable(msgspec.json.decode(encoded))
+
+
+def storable(value: Any) -> Any:
+    """Give back plain JSON types that MessagePack can hold: an integer beyond 64 bits becomes its text."""
+    if isinstance(value, dict):
+        return {key: storable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [storable(inner) for inner in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    return value

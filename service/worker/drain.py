@@ -39,12 +39,14 @@ async def drain_lane(lane: Lane, desk: Desk) -> None:
                 await lanes.let_go(desk.store, lane, Notes(), due=desk.now())
                 more = False
     except LeaseLost:
-        log.warning("lease lost", lane=lane.name, hint="another worker goes on with this lane")
+        log.warning("lease lost", event_id=lane.head.event_id, hint="another worker goes on with this lane")
     except (RedisError, OSError, TimeoutError) as error:
         # The lease runs out by itself, and whoever takes the lane next goes on from what the ledger says.
-        log.warning("lane abandoned", lane=lane.name, error=type(error).__name__)
+        log.warning("lane abandoned", event_id=lane.head.event_id, error=type(error).__name__)
     except Exception:
-        log.exception("lane abandoned", lane=lane.name, hint="a fault of Sluice itself; the other lanes go on")
+        log.exception(
+            "lane abandoned", event_id=lane.head.event_id, hint="a fault of Sluice itself; the other lanes go on"
+        )
 
 
 async def drain(desk: Desk, ticket: str) -> None:

@@ -12,7 +12,7 @@ from service.store import lanes
 from service.store.lanes import Busy, Notes
 from service.store.records import Lane, StepRecord, encode
 from service.worker import merge
-from service.worker.desk import Desk, bounded
+from service.worker.desk import Desk, bounded, storable
 from service.worker.fill import fill_in
 from service.worker.merge import Write
 
@@ -164,4 +164,4 @@ def _copy(source: Any, into: dict[str, Any], words: list[str]) -> None:
     if rest and isinstance(source[word], dict):
         _copy(source[word], into.setdefault(word, {}), rest)
     elif not rest:
-        into[word] = source[word]
+        into[word] = storable(source[word])
