@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock clean
+.PHONY: help setup run test check bench chaos lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(STAMP) ## format, lint, types and rules
 
 bench: $(STAMP) ## measure the hot paths beside their yardsticks
 	@$(BIN)/python -m tests.bench
+
+chaos: $(STAMP) ## kill things at random while events stream in, then check that nothing was lost (ARGS="--seed 2 --short")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lock: ## renew the locked requirements (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.txt pyproject.toml

@@ -82,13 +82,21 @@ class TicketWorker(Worker):
             # arq raises the errors of its jobs one a poll: with a pause after each, ten jobs would cost ten seconds.
             ended = [job for job, task in self.tasks.items() if task.done()]
             await asyncio.gather(*(self.tasks.pop(job) for job in ended), return_exceptions=True)
-            # arq counts a job before it asks Redis for it, and an error in between leaves the count too high.
-            for _ in range(self.job_counter - sum(not task.done() for task in self.tasks.values())):
-                self._release_sem_dec_counter_on_complete()
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             # redis-py awaits with `asyncio.wait_for`, which in Python 3.11 loses a cancellation now and then.
             raise asyncio.CancelledError
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Start jobs, but none that runs here already: after a pause its mark may have run out, and it seems free."""
+        for job in job_ids:
+            if job.decode() in self.tasks:
+                continue
+            try:
+                await super().start_jobs([job])
+            except (RedisError, OSError):
+                self._release_sem_dec_counter_on_complete()  # arq counts a job before it asks Redis for it
+                raise
 
 
 async def work(settings: Found) -> None:

@@ -10,44 +10,42 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.chaos import report, script
+from tests.chaos import report
 from tests.chaos.judge import judge
 from tests.chaos.run import play
 from tests.chaos.sabotage import FAULTS
-from tests.chaos.script import Script
-
-_FULL = (10_000, 40)
-_SHORT = (600, 6)
+from tests.chaos.script import WRITERS, Script
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--events", type=int, help=f"default {_FULL[0]}, or {_SHORT[0]} with --short")
-    parser.add_argument("--kills", type=int, help=f"default {_FULL[1]}, or {_SHORT[1]} with --short")
-    parser.add_argument("--short", action="store_true", help="less than a minute, with a lease of 3 s")
+    parser.add_argument("--script", choices=sorted(WRITERS), help="what happens; by default full")
+    parser.add_argument(
+        "--short", action="store_const", const="short", dest="script", help="the same as --script short"
+    )
+    parser.add_argument("--events", type=int, help="how many; by default as many as the script wants")
+    parser.add_argument("--kills", type=int, help="how many; by default as many as the script wants")
     parser.add_argument("--fault", choices=sorted(FAULTS), help="build this fault in, to see that it is found")
     return parser.parse_args()
 
 
-def write(options: argparse.Namespace) -> Script:
-    """Choose the script; sleeping workers show best whether leases are checked."""
-    events, kills = _SHORT if options.short else _FULL
-    if options.fault == "lease-not-checked" and options.short:
-        return script.sleepers(options.seed, options.events or events, options.fault)
-    chosen = script.short if options.short else script.full
-    return chosen(options.seed, options.events or events, options.kills or kills, options.fault)
+def written(options: argparse.Namespace) -> Script:
+    """Write the script that was asked for, or else the one under which the fault shows."""
+    name = options.script or (FAULTS[options.fault][1] if options.fault else "full")
+    write, events, kills = WRITERS[name]
+    return write(options.seed, options.events or events, options.kills or kills, options.fault)
 
 
 def main() -> int:
     options = arguments()
     folder = Path(tempfile.mkdtemp(prefix="sluice-chaos-"))
-    written = write(options)
-    played = asyncio.run(play(written, folder))
-    verdict = judge(written.stream, played.evidence)
+    script = written(options)
+    played = asyncio.run(play(script, folder))
+    verdict = judge(script.stream, played.evidence)
     command = shlex.join(["make", "chaos", f"ARGS={shlex.join(sys.argv[1:])}"])
     out = Console(width=None if sys.stdout.isatty() else 160)
-    report.show(written, played, verdict, command, out)
+    report.show(script, played, verdict, command, out)
     if verdict.good:
         shutil.rmtree(folder)
         return 0

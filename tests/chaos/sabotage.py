@@ -6,8 +6,10 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
 
 from service.cli import main
+from service.errors import StoreUnavailable
 from service.model import Misfit, Plan
 from service.store import Acceptor, Receipt, connection, keys
 from service.worker import step
@@ -23,9 +25,12 @@ def claim_before_enqueue() -> None:
     ) -> Receipt:
         store, fresh = self._store, []
         for plan in plans:
-            claim = keys.CLAIM + plan.event.fact_key
-            if await store.redis.set(claim, "0-0 " + plan.event.delivery_key, nx=True, px=store.options.claim_ms):
-                fresh.append(plan)
+            claim, value = keys.CLAIM + plan.event.fact_key, f"0-0 {plan.event.delivery_key}"
+            try:
+                if await store.redis.set(claim, value, nx=True, px=store.options.claim_ms):
+                    fresh.append(plan)
+            except (RedisError, OSError) as error:
+                raise StoreUnavailable("Redis could not store the claim") from error
         receipt = await honest(self, source, fresh, misfits, now=now)
         ids = dict(zip([plan.event.fact_key for plan in fresh], receipt.events, strict=True))
         return Receipt(tuple(ids.get(plan.event.fact_key, "redelivered") for plan in plans))
@@ -46,11 +51,12 @@ def lease_not_checked() -> None:
     step._LEASE_MARGIN_S = -3600.0
 
 
-FAULTS: dict[str, Callable[[], None]] = {
-    "claim-before-enqueue": claim_before_enqueue,
-    "no-fence": no_fence,
-    "lease-not-checked": lease_not_checked,
+FAULTS: dict[str, tuple[Callable[[], None], str]] = {
+    "claim-before-enqueue": (claim_before_enqueue, "outages"),
+    "no-fence": (no_fence, "short"),
+    "lease-not-checked": (lease_not_checked, "sleepers"),
 }
+"""Fault -> how to build it in, and the script under which it shows."""
 
 
 def _rewrite(name: str, honest: str, faulty: str) -> None:
@@ -69,5 +75,5 @@ def _rewrite(name: str, honest: str, faulty: str) -> None:
 
 if __name__ == "__main__":
     fault, command = sys.argv[1:]
-    FAULTS[fault]()
+    FAULTS[fault][0]()
     main([command])

@@ -1,13 +1,14 @@
 """What a run is going to be: the stream, the acts, and Sakari's moods, all from one seed."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
 
 from tests.chaos import monkey, stream
 from tests.chaos.monkey import Act
-from tests.chaos.stage import WORKERS
+from tests.chaos.stage import INGRESSES, WORKERS
 from tests.chaos.stream import Stream
 
 _S_PER_KILL = 2.5
@@ -79,19 +80,47 @@ def _script(
     )
 
 
-def sleepers(seed: int, events: int, sabotage: str | None = None) -> Script:
-    """Write a run in which workers sleep through their leases, over few and busy objects, with a slow Sakari.
-
-    Whoever wakes up finds its lanes in other hands, with work left in them: the place to see that leases are checked.
-    """
-    dice = random.Random(seed)
+def outages(seed: int, events: int, kills: int, sabotage: str | None = None) -> Script:
+    """Write a run in which ingresses and Valkey are killed over a dense stream: the place to lose what was accepted."""
+    dice, lasting_s = random.Random(seed), kills * 1.5
+    targets = ("valkey", *INGRESSES)
     return Script(
         seed=seed,
-        stream=stream.make(dice, events, 18.0, objects=6),
-        acts=tuple(Act(2 + 4.2 * n, f"worker-{1 + n % 2}", "stop", 4.5) for n in range(3)),
+        stream=stream.make(dice, events, lasting_s),
+        acts=tuple(Act(1 + 1.4 * n + dice.random(), targets[n % 3], "kill", 0.5) for n in range(kills)),
         alone=(),
-        moods=[{"path": "/attributes/", "slow_ms": 150}],
+        moods=[],
         lease_s=3,
         settle_s=60,
         sabotage=sabotage,
     )
+
+
+def sleepers(seed: int, events: int, kills: int, sabotage: str | None = None) -> Script:
+    """Write a run in which workers sleep through their leases while they wait for a new token, over few and busy objects.
+
+    Whoever wakes up has a call at hand that it was allowed to make, in a lane that has gone on elsewhere.
+    """
+    dice, nap_s, round_s = random.Random(seed), 5.5, 7.2
+    naps = [Act(2.5 + round_s * n, WORKERS[n % 2], "stop", nap_s) for n in range(kills)]
+    return Script(
+        seed=seed,
+        stream=stream.make(dice, events, round_s * kills, objects=8),
+        acts=tuple(act for nap in naps for act in (Act(nap.at - 1.5, "sandbox", "revoke", 0), nap)),
+        alone=(),
+        moods=[{"path": "/oauth2/token", "slow_ms": 2000}, {"path": "/attributes/", "slow_ms": 100}],
+        lease_s=3,
+        settle_s=60,
+        sabotage=sabotage,
+    )
+
+
+Writer = Callable[[int, int, int, str | None], Script]
+
+WRITERS: dict[str, tuple[Writer, int, int]] = {
+    "full": (full, 10_000, 40),
+    "short": (short, 600, 6),
+    "outages": (outages, 1500, 9),
+    "sleepers": (sleepers, 1500, 5),
+}
+"""Name -> who writes it, with how many events and how many kills (or naps) unless told otherwise."""

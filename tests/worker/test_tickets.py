@@ -72,3 +72,35 @@ async def test_a_ticket_is_held_by_lease_and_the_lease_is_renewed(
         assert await bench.store.redis.exists(f"arq:in-progress:{ticket}", f"arq:job:{ticket}") == 0
     finally:
         await worker.pool.aclose(close_connection_pool=True)
+
+
+async def test_a_ticket_that_seems_free_after_a_pause_is_not_started_twice_by_one_worker(
+    make_bench: MakeBench, far: FarSide, redis_url: str
+) -> None:
+    bench = await make_bench(WRITE)
+    await bench.happen("a")
+    far.gate = asyncio.Event()
+    worker = make_worker(bench.desk, redis_url, WorkSettings().grace_s, handle_signals=False)
+    try:
+        await worker._poll_iteration()
+        await far.entered.wait()
+        ((ticket, task),) = worker.tasks.items()
+        await bench.store.redis.delete(f"arq:in-progress:{ticket}")
+        await worker._poll_iteration()
+        assert worker.tasks[ticket] is task
+        far.gate.set()
+        await asyncio.wait(worker.tasks.values())
+        await task  # it raises nothing
+        assert worker.job_counter == 0
+    finally:
+        await worker.pool.aclose(close_connection_pool=True)
+
+
+async def test_jobs_that_redis_did_not_give_do_not_count_as_running(make_bench: MakeBench) -> None:
+    bench = await make_bench(WRITE)
+    worker = make_worker(bench.desk, "redis://127.0.0.1:1/0", WorkSettings().grace_s, handle_signals=False)
+    for _ in range(50):
+        with pytest.raises(RedisError):
+            await worker.start_jobs([b"drain:0", b"drain:1"])
+    assert worker.job_counter == 0
+    await worker.pool.aclose(close_connection_pool=True)
