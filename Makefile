@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
+SEEDS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock clean
+.PHONY: help setup run test check bench chaos lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,9 @@ check: $(STAMP) ## format, lint, types and rules
 
 bench: $(STAMP) ## measure the hot paths beside their yardsticks
 	@$(BIN)/python -m tests.bench
+
+chaos: $(STAMP) ## kill every process again and again under load, check every promise (SEEDS="1 2 3", ARGS=--short)
+	@for seed in $(SEEDS); do $(BIN)/python -m tests.chaos --seed $$seed $(ARGS) || exit 1; done
 
 lock: ## renew the locked requirements (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.txt pyproject.toml
