@@ -37,15 +37,21 @@ def written(options: argparse.Namespace) -> Script:
     return write(options.seed, options.events or events, options.kills or kills, options.fault)
 
 
+def command(options: argparse.Namespace) -> str:
+    """Say how to do this again."""
+    given = [("--script", options.script), ("--events", options.events), ("--kills", options.kills)]
+    words = [word for name, value in (*given, ("--fault", options.fault)) if value for word in (name, str(value))]
+    return f"make chaos SEEDS={options.seed}" + (f" ARGS='{shlex.join(words)}'" if words else "")
+
+
 def main() -> int:
     options = arguments()
     folder = Path(tempfile.mkdtemp(prefix="sluice-chaos-"))
     script = written(options)
     played = asyncio.run(play(script, folder))
     verdict = judge(script.stream, played.evidence)
-    command = shlex.join(["make", "chaos", f"ARGS={shlex.join(sys.argv[1:])}"])
     out = Console(width=None if sys.stdout.isatty() else 160)
-    report.show(script, played, verdict, command, out)
+    report.show(script, played, verdict, command(options), out)
     if verdict.good:
         shutil.rmtree(folder)
         return 0

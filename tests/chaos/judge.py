@@ -17,6 +17,8 @@ RECOVERY_S = 30.0
 _SAME_S = 0.1
 """Within so much, a recovery and a kill are of the same blow."""
 _ENDS = {"done", "superseded", "skipped", "dead", "unruled"}
+_REFUSED = {"http_400", "unauthorized"}
+"""The reasons for which a run may die: Sakari refused the call, or two tokens in a row."""
 
 
 class Check(Struct, frozen=True):
@@ -75,10 +77,13 @@ def _endless(evidence: Evidence) -> Iterator[str]:
             yield f"event {entry.fact} is {entry.state} ({entry.reason})"
         elif entry.state not in {"done", "unruled"} and not entry.reason:
             yield f"event {entry.fact} is {entry.state} without a reason"
+        elif entry.state == "dead" and entry.reason not in _REFUSED:
+            yield f"event {entry.fact} is dead, and not by Sakari's doing ({entry.reason})"
 
 
 def _ends(evidence: Evidence) -> str:
-    return ", ".join(f"{many} {state}" for state, many in Counter(e.state for e in evidence.entries).most_common())
+    ends = Counter(f"{e.state} by {e.reason}" if e.state == "dead" else e.state for e in evidence.entries)
+    return ", ".join(f"{many} {end}" for end, many in ends.most_common())
 
 
 def _done_unwritten(stream: Stream, evidence: Evidence) -> Iterator[str]:
