@@ -30,7 +30,7 @@ def excuse(first: Written, second: Written, seen: Sequence[Disturbance], *, late
     """
     if reason := _answer(first):
         return reason
-    answered = _answered(first, seen)
+    sent, answered = _sent(first, seen), _answered(first, seen)
     for one in seen:
         name = one.target.capitalize() if one.target == "valkey" else one.target
         begins, ends = one.begins - _RECORDED_S, one.begins + _RECORDED_S
@@ -38,7 +38,7 @@ def excuse(first: Written, second: Written, seen: Sequence[Disturbance], *, late
             begins, ends = one.begins - _UNWRITTEN_S, one.ends + _RECORDED_S
         elif one.target not in WORKERS or one.kind == "term":
             continue
-        if first.at <= ends and answered >= begins:
+        if sent <= ends and answered >= begins:
             return f"{name} was {_WORDS[one.kind]}"
         if late and one.kind == "stop" and one.ends - _PASSIVE <= second.at <= one.ends + _RECORDED_S:
             return f"{name} was {_WORDS[one.kind]}, with a call on its way"
@@ -57,6 +57,14 @@ def _answer(first: Written) -> str:
     if fault.status and fault.status >= 500:
         return f"Sakari did it and answered {fault.status}"
     return "Sakari answered too late" if fault.slow_ms / 1000 >= CLIENT_PATIENCE_S else ""
+
+
+def _sent(first: Written, seen: Sequence[Disturbance]) -> float:
+    """When the call may have left: before Sakari was paused, if Sakari saw it when it woke up."""
+    for one in seen:
+        if one.target == "sandbox" and one.kind == "stop" and one.begins <= first.at <= one.ends + _RECORDED_S:
+            return one.begins
+    return first.at
 
 
 def _answered(first: Written, seen: Sequence[Disturbance]) -> float:
