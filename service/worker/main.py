@@ -1,6 +1,7 @@
 """The entrance of `sluice work`: an arq worker that runs tickets. What knows arq is here and in store/tickets.py."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import random
@@ -46,7 +47,17 @@ class TicketWorker(Worker):
     def __init__(self, desk: Desk, **settings: Any) -> None:
         super().__init__(**settings)
         self._desk = desk
+        self._started: set[asyncio.Task[Any]] = set()
         self.in_progress_timeout_s = desk.store.options.lease_ms / 1000
+
+    async def main(self) -> None:
+        """Poll until told to stop. arq asks Redis about itself first, and would end if it is away at that very moment."""
+        while True:
+            try:
+                return await super().main()
+            except (RedisError, OSError) as error:
+                log.warning("redis away", error=type(error).__name__, hint="trying again every second")
+                await asyncio.sleep(1)
 
     def handle_sig_wait_for_completion(self, signum: Signals) -> None:
         """Claim no new lanes; let what runs finish within the grace time."""
@@ -78,8 +89,18 @@ class TicketWorker(Worker):
             try:
                 await super().start_jobs([job])
             except (RedisError, OSError):
-                self._release_sem_dec_counter_on_complete()  # arq counts a job before it asks Redis for it
+                self._count(job.decode())
+                # arq counts a job before it asks Redis for it; whatever is counted and was not started is given back.
+                for _ in range(self.job_counter - len(self._started)):
+                    self._release_sem_dec_counter_on_complete()
                 raise
+            self._count(job.decode())
+
+    def _count(self, job: str) -> None:
+        """Keep our own book of what arq has started, right after it did: its callback gives the count back before ours."""
+        if task := self.tasks.get(job):
+            self._started.add(task)
+            task.add_done_callback(self._started.discard)
 
 
 async def work(settings: Found) -> None:
@@ -96,7 +117,8 @@ async def work(settings: Found) -> None:
     except asyncio.CancelledError:
         log.info("worker stopped")
     finally:
-        await worker.close()
+        with contextlib.suppress(RedisError, OSError):  # it takes its leave of Redis, which may be away
+            await worker.close()
         await http.aclose()
         await store.close()
 
