@@ -19,8 +19,10 @@ _RECORDED_S = 1.0
 _UNWRITTEN_S = 2.5
 """What Valkey may have acknowledged and not written when it is killed: while an fsync is going on, it holds back writes of
 the append-only file for up to two seconds (accepted deliveries wait for the disk, records of workers do not)."""
-_PASSIVE = 0.3
-"""Under this much after a pause, a write by the one who was paused: it had been on its way already."""
+_AWAKE_S = 0.3
+"""A pause may end this much before it is noted to have ended."""
+
+_WORDS = {"kill": "killed", "stop": "paused", "term": "restarted"}
 
 
 def excuse(first: Written, second: Written, seen: Sequence[Disturbance], *, late: bool = True) -> str:
@@ -40,12 +42,9 @@ def excuse(first: Written, second: Written, seen: Sequence[Disturbance], *, late
             continue
         if sent <= ends and answered >= begins:
             return f"{name} was {_WORDS[one.kind]}"
-        if late and one.kind == "stop" and one.ends - _PASSIVE <= second.at <= one.ends + _RECORDED_S:
+        if late and one.kind == "stop" and one.ends - _AWAKE_S <= second.at <= one.ends + _RECORDED_S:
             return f"{name} was {_WORDS[one.kind]}, with a call on its way"
     return ""
-
-
-_WORDS = {"kill": "killed", "stop": "paused", "term": "restarted"}
 
 
 def _answer(first: Written) -> str:
