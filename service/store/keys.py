@@ -23,7 +23,7 @@ OWNERS = "sluice:owners"
 """Hash: lane → lease number. Numbers only grow, so an old holder is told from the new one."""
 
 LEASE_NUMBER = "sluice:lease-number"
-"""Counter of leases."""
+"""Counter of leases; a lease number is `<when it was taken, ms>-<count>`."""
 
 RUN = "sluice:run:"
 """+ run key → hash, the ledger of one run: state, reason, tries, times, `step:<n>`. Expires after the ledger time."""

@@ -1,6 +1,7 @@
 """Rule sets by version: a run names the version that decided it, and every worker can fetch that version."""
 
 import msgspec
+from redis.exceptions import RedisError
 
 from service.store import keys
 from service.store.connection import Store
@@ -9,8 +10,17 @@ _files = msgspec.msgpack.Decoder(dict[str, str])
 
 
 async def keep(store: Store, version: str, files: dict[str, str]) -> None:
-    """Keep a rule set's files under its version; keeping it again renews its life."""
-    await store.redis.set(keys.RULESET + version, msgspec.msgpack.encode(files), px=store.options.ruleset_ms)
+    """Keep a rule set's files under its version; keeping it again renews its life.
+
+    It is as durable as the deliveries that are planned under it: a run whose rule set is gone could not be executed.
+    """
+    async with store.redis.pipeline(transaction=False) as pipe:
+        pipe.set(keys.RULESET + version, msgspec.msgpack.encode(files), px=store.options.ruleset_ms)
+        if store.options.fsync:
+            pipe.execute_command("WAITAOF", 1, 0, store.options.accept_timeout_ms)
+        _, *synced = await pipe.execute()
+    if synced and synced[0][0] < 1:
+        raise RedisError("the rule set was not written to disk in time")
 
 
 async def read(store: Store, version: str) -> dict[str, str] | None:

@@ -47,13 +47,22 @@ class TicketWorker(Worker):
     def __init__(self, desk: Desk, **settings: Any) -> None:
         super().__init__(**settings)
         self._desk = desk
+        self._started: set[asyncio.Task[Any]] = set()
         self.in_progress_timeout_s = desk.store.options.lease_ms / 1000
 
     async def main(self) -> None:
-        """Work, as soon as there is a Redis. Raises SettingsError if it cannot keep what is promised."""
+        """Work, as soon as there is a Redis and whenever it is back. Raises SettingsError if it cannot keep what is promised.
+
+        arq asks Redis about itself first, and would end if it is away at that very moment.
+        """
         await _wait_for_redis(self._desk.store)
         log.info("worker ready", actions=sorted(self._desk.actions))
-        await super().main()
+        while True:
+            try:
+                return await super().main()
+            except (RedisError, OSError) as error:
+                log.warning("redis away", error=type(error).__name__, hint="trying again every second")
+                await asyncio.sleep(1)
 
     async def close(self) -> None:
         """Close every connection. arq wants its jobs to have ended well and to take its leave of Redis; neither is sure."""
@@ -95,8 +104,18 @@ class TicketWorker(Worker):
             try:
                 await super().start_jobs([job])
             except (RedisError, OSError):
-                self._release_sem_dec_counter_on_complete()  # arq counts a job before it asks Redis for it
+                self._count(job.decode())
+                # arq counts a job before it asks Redis for it; whatever is counted and was not started is given back.
+                for _ in range(self.job_counter - len(self._started)):
+                    self._release_sem_dec_counter_on_complete()
                 raise
+            self._count(job.decode())
+
+    def _count(self, job: str) -> None:
+        """Keep our own book of what arq has started, right after it did: its callback gives the count back before ours."""
+        if task := self.tasks.get(job):
+            self._started.add(task)
+            task.add_done_callback(self._started.discard)
 
 
 async def work(settings: Found) -> None:

@@ -19,8 +19,10 @@ _RECORDED_S = 1.0
 _UNWRITTEN_S = 2.5
 """What Valkey may have acknowledged and not written when it is killed: while an fsync is going on, it holds back writes of
 the append-only file for up to two seconds (accepted deliveries wait for the disk, records of workers do not)."""
-_PASSIVE = 0.3
-"""Under this much after a pause, a write by the one who was paused: it had been on its way already."""
+_AWAKE_S = 0.3
+"""A pause may end this much before it is noted to have ended."""
+
+_WORDS = {"kill": "killed", "stop": "paused", "term": "restarted"}
 
 
 def excuse(first: Written, second: Written, seen: Sequence[Disturbance], *, late: bool = True) -> str:
@@ -30,7 +32,7 @@ def excuse(first: Written, second: Written, seen: Sequence[Disturbance], *, late
     """
     if reason := _answer(first):
         return reason
-    answered = _answered(first, seen)
+    sent, answered = _sent(first, seen), _answered(first, seen)
     for one in seen:
         name = one.target.capitalize() if one.target == "valkey" else one.target
         begins, ends = one.begins - _RECORDED_S, one.begins + _RECORDED_S
@@ -38,14 +40,11 @@ def excuse(first: Written, second: Written, seen: Sequence[Disturbance], *, late
             begins, ends = one.begins - _UNWRITTEN_S, one.ends + _RECORDED_S
         elif one.target not in WORKERS or one.kind == "term":
             continue
-        if first.at <= ends and answered >= begins:
+        if sent <= ends and answered >= begins:
             return f"{name} was {_WORDS[one.kind]}"
-        if late and one.kind == "stop" and one.ends - _PASSIVE <= second.at <= one.ends + _RECORDED_S:
+        if late and one.kind == "stop" and one.ends - _AWAKE_S <= second.at <= one.ends + _RECORDED_S:
             return f"{name} was {_WORDS[one.kind]}, with a call on its way"
     return ""
-
-
-_WORDS = {"kill": "killed", "stop": "paused", "term": "restarted"}
 
 
 def _answer(first: Written) -> str:
@@ -57,6 +56,14 @@ def _answer(first: Written) -> str:
     if fault.status and fault.status >= 500:
         return f"Sakari did it and answered {fault.status}"
     return "Sakari answered too late" if fault.slow_ms / 1000 >= CLIENT_PATIENCE_S else ""
+
+
+def _sent(first: Written, seen: Sequence[Disturbance]) -> float:
+    """When the call may have left: before Sakari was paused, if Sakari saw it when it woke up."""
+    for one in seen:
+        if one.target == "sandbox" and one.kind == "stop" and one.begins <= first.at <= one.ends + _RECORDED_S:
+            return one.begins
+    return first.at
 
 
 def _answered(first: Written, seen: Sequence[Disturbance]) -> float:

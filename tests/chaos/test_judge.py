@@ -126,6 +126,13 @@ def test_a_slow_answer_is_open_until_it_is_there_even_if_sakari_sleeps() -> None
     assert excuse(first, second, (kill, Disturbance("sandbox", "stop", 201.0, 205.0)))
 
 
+def test_a_call_that_a_sleeping_sakari_sees_later_may_have_been_sent_before_its_worker_was_killed() -> None:
+    kill, sleep = Disturbance("worker-1", "kill", 197.0, 198.0), Disturbance("sandbox", "stop", 196.0, 199.9)
+    first, second = TWICE[1:]
+    assert not excuse(first, second, (kill,))
+    assert excuse(first, second, (kill, sleep))
+
+
 def test_waking_up_with_a_call_at_hand_does_not_excuse_an_older_value() -> None:
     first, second = TWICE[1:]
     stop = Disturbance("worker-1", "stop", 150.0, 202.9)

@@ -89,6 +89,19 @@ async def test_an_expired_lease_may_write_nothing_and_its_lane_goes_on_elsewhere
         await lanes.end_run(store, lane, Notes({"state": "done"}))
 
 
+async def test_a_lease_that_redis_forgot_is_told_from_the_one_after_it(store: Store, make_plan: MakePlan) -> None:
+    """Killed while an fsync was going on, Redis loses what it had acknowledged in the last second or two."""
+    before = await _claimed(store, make_plan, "a")
+    await store.redis.delete(keys.LEASE_NUMBER, keys.OWNERS, keys.LEASES)
+    await store.redis.zadd(keys.READY, {before.name: 1})
+    await asyncio.sleep(0.002)  # it takes longer than that to start again
+    (after,) = await lanes.claim(store, 1)
+
+    assert after.number != before.number
+    with pytest.raises(LeaseLost):
+        await lanes.end_run(store, before, Notes({"state": "done"}))
+
+
 async def test_a_renewed_lease_outlives_its_first_term(store: Store, make_plan: MakePlan) -> None:
     lane = await _claimed(store, make_plan, "a")
     first = float(await store.redis.zscore(keys.LEASES, lane.name) or 0)

@@ -96,6 +96,18 @@ async def test_a_ticket_that_seems_free_after_a_pause_is_not_started_twice_by_on
         await worker.pool.aclose(close_connection_pool=True)
 
 
+async def test_a_worker_that_starts_while_redis_is_away_goes_on_trying(make_bench: MakeBench) -> None:
+    bench = await make_bench(WRITE)
+    worker = make_worker(bench.desk, "redis://127.0.0.1:1/0", WorkSettings().grace_s, handle_signals=False)
+    running = asyncio.create_task(worker.main())
+    await asyncio.wait([running], timeout=0.5)
+    assert not running.done()
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    await worker.pool.aclose(close_connection_pool=True)
+
+
 async def test_jobs_that_redis_did_not_give_do_not_count_as_running(make_bench: MakeBench) -> None:
     bench = await make_bench(WRITE)
     worker = make_worker(bench.desk, "redis://127.0.0.1:1/0", WorkSettings().grace_s, handle_signals=False)

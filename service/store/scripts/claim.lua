@@ -10,10 +10,11 @@ for _, lane in ipairs(redis.call('ZRANGEBYSCORE', keys.ready, '-inf', now, 'LIMI
   redis.call('ZREM', keys.ready, lane)
   local first = head(lane, lane_prefix, run_prefix)
   if first then
-    local number = redis.call('INCR', KEYS[4])
+    -- The counter alone would not do: a Redis that is killed may forget its last second, and count it again.
+    local number = now .. '-' .. redis.call('INCR', KEYS[4])
     redis.call('HSET', keys.owners, lane, number)
     redis.call('ZADD', keys.leases, now + lease, lane)
-    taken[#taken + 1] = {lane, tostring(number), tostring(now + lease), first}
+    taken[#taken + 1] = {lane, number, tostring(now + lease), first}
   end
 end
 return taken
