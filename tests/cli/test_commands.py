@@ -291,7 +291,7 @@ def test_the_sandbox_tells_its_own_options() -> None:
 
 
 HERE = {"SLUICE_PUBLIC_URL": "http://127.0.0.1:1", "SLUICE_HUBSPOT_CLIENT_SECRET": "s"}
-FIXTURES = str(Path(__file__).parent / "fixtures")
+FIXTURES = str(Path(__file__).parents[1] / "fixtures")
 
 
 def test_sending_an_unknown_fixture_lists_what_there_is() -> None:

@@ -1,0 +1,21 @@
+"""The `sluice` command. Each command reads its settings, wires what it needs, and says what it found.
+
+Exit codes: 0 good, 1 findings (a rule problem, an event that is not there), 2 usage or settings.
+"""
+
+import rich_click as click
+
+from service.cli.dead import dead_letters
+from service.cli.events import events
+from service.cli.processes import dev, sandbox, send, serve, work
+from service.cli.rules import rules
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sluice")
+def main() -> None:
+    """HubSpot and Pipedrive webhooks in, YAML rules decide, Sakari calls out."""
+
+
+for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters):
+    main.add_command(_command)

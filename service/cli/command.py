@@ -1,0 +1,65 @@
+"""What every command shares: where it prints, how it runs, which installation it looks at."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any, NoReturn
+
+import rich_click as click
+from rich.console import Console
+
+from service import settings
+from service.dev.processes import NotStarted
+from service.errors import SettingsError
+from service.store import Options, Store, open_store
+
+out = Console()
+err = Console(stderr=True)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+
+def command(function: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..., None]:
+    """Run an async command; tell of settings and processes that are not as they must be, and exit 2."""
+
+    @wraps(function)
+    def run(**options: Any) -> None:
+        try:
+            sys.exit(asyncio.run(function(**options)) or 0)
+        except SettingsError as error:
+            tell_settings(error)
+        except NotStarted as error:
+            tell_settings(SettingsError([str(error)]))
+
+    return run
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Store]:
+    """Open the store of the installation that the environment names, or of the `sluice dev` that runs here."""
+    environ = settings.environment()
+    if "SLUICE_REDIS_URL" not in environ and "SLUICE_REDIS_URL_FILE" not in environ:
+        raise SettingsError(["SLUICE_REDIS_URL is not set, and no `sluice dev` runs in this folder"])
+    found = settings.read({settings.ClientSettings: "SLUICE_"}, environ)
+    store = open_store(found.of(settings.ClientSettings).redis_url, Options())
+    try:
+        if not await store.answers():
+            raise SettingsError(["SLUICE_REDIS_URL: nothing answers there"])
+        yield store
+    finally:
+        await store.close()
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def tell_settings(error: SettingsError) -> NoReturn:
+    """Say what is wrong with the settings, and exit 2."""
+    for problem in error.problems:
+        err.print(f"sluice: {problem}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(2)

@@ -1,0 +1,148 @@
+"""`sluice dead …`: what could not be done; look at it, try it again, drop it."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+import rich_click as click
+
+from service.cli.command import command, json_option, now_ms, opened, out
+from service.dev import view
+from service.store import Store, dead, journal
+from service.store.dead import Which
+from service.store.records import DeadLetter, plain
+
+
+@click.group("dead")
+def dead_letters() -> None:
+    """Look at what could not be done, retry it, drop it."""
+
+
+def which_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which dead letters are meant."""
+    for option in (
+        click.option("--until", "until", metavar="AGO", help="Died before this long ago, e.g. 30m."),
+        click.option("--since", "since", metavar="AGO", help="Died within this time, e.g. 2h or 7d."),
+        click.option("--object", "object_id", default="", help="An object's id, or type/id."),
+        click.option("--kind", type=click.Choice(["run", "rule", "delivery"]), help="What died."),
+        click.option("--rule", default="", help="The rule's id."),
+        click.option("--reason", default="", help="The reason, as the list shows it."),
+    ):
+        function = option(function)
+    return function
+
+
+def _which(reason: str, rule: str, kind: str | None, object_id: str, since: str | None, until: str | None) -> Which:
+    return Which(
+        reason=reason, rule=rule, kind=kind or "", object=object_id, since=_ago(since) or 0, until=_ago(until) or 0
+    )
+
+
+def _ago(text: str | None) -> int | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)([smhdw])", text)
+    if match is None:
+        raise click.BadParameter(f"`{text}` is no duration; write 30s, 15m, 2h, 7d or 2w")
+    return now_ms() - int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[match[2]] * 1000
+
+
+@dead_letters.command("list")
+@which_options
+@click.option("--most", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
+@json_option
+@command
+async def list_dead(most: int, as_json: bool, **which: Any) -> None:
+    """List the newest dead letters that fit."""
+    async with opened() as store:
+        letters = await dead.newest(store, most, _which(**which))
+        total = await dead.count(store)
+    if as_json:
+        click.echo(msgspec.json.encode([_shown(letter) for letter in letters]))
+        return
+    for letter in letters:
+        line = f"{view.day(letter.at)}  {letter.id}  {letter.rule or letter.kind}  {letter.reason}: {letter.message}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    out.print(f"{len(letters)} shown, {total} in all." if total else "No dead letters.", style="dim")
+
+
+def _shown(letter: DeadLetter) -> dict[str, Any]:
+    shown: dict[str, Any] = plain(letter)
+    del shown["member"]
+    return {**shown, "body": f"{len(letter.body)} bytes (--unmasked shows them)" if letter.body else ""}
+
+
+@dead_letters.command("show")
+@click.argument("letter_id")
+@click.option("--unmasked", is_flag=True, help="Show the body of a delivery that made no sense, and what was sent.")
+@json_option
+@command
+async def show_dead(letter_id: str, unmasked: bool, as_json: bool) -> None:
+    """Show one dead letter: why it died, what was tried, and the event that it came from."""
+    async with opened() as store:
+        letter = await _letter(store, letter_id)
+        event = await journal.read(store, letter.event_id) if letter.event_id else None
+        story = await journal.story(store, event) if event else None
+    shown = _shown(letter)
+    if unmasked and letter.body:
+        shown["body"] = letter.body.decode(errors="replace")
+    if as_json:
+        click.echo(msgspec.json.encode(shown))
+        return
+    for name, value in shown.items():
+        if value:
+            text = view.day(value) if name in ("at", "occurred_at") else value
+            out.print(view.printable(f"{name:<12} {text}"), highlight=False, markup=False, soft_wrap=True)
+    for line in view.lines(story, masked=not unmasked) if story else []:
+        out.print(line, highlight=False, soft_wrap=True)
+
+
+@dead_letters.command("retry")
+@click.argument("letter_ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="All that fit the options below, instead of ids.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@which_options
+@command
+async def retry_dead(letter_ids: tuple[str, ...], everything: bool, yes: bool, **which: Any) -> int:
+    """Try runs again, for another day. Steps that are done stay done."""
+    return await _settle("retry", letter_ids, everything, yes, _which(**which))
+
+
+@dead_letters.command("drop")
+@click.argument("letter_ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="All that fit the options below, instead of ids.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@which_options
+@command
+async def drop_dead(letter_ids: tuple[str, ...], everything: bool, yes: bool, **which: Any) -> int:
+    """Forget dead letters; their runs are recorded as dropped."""
+    return await _settle("drop", letter_ids, everything, yes, _which(**which))
+
+
+async def _settle(
+    what: Literal["retry", "drop"], letter_ids: tuple[str, ...], everything: bool, yes: bool, which: Which
+) -> int:
+    if bool(letter_ids) == everything:
+        raise click.UsageError("give ids, or --all with options that say which")
+    async with opened() as store:
+        for letter_id in letter_ids:
+            await _letter(store, letter_id)
+        chosen = await dead.ids(store, which) if everything else list(letter_ids)
+        if everything and not yes:
+            click.confirm(f"{what} {len(chosen)} dead letters?", abort=True)
+        settled = await dead.settle(store, what, chosen, now=now_ms())
+    word = {"retry": "back in their lanes", "drop": "dropped"}[what]
+    out.print(f"{settled.done} {word}.", highlight=False)
+    if settled.gone:
+        out.print(f"{settled.gone} were taken care of already.", highlight=False)
+    if settled.refused:
+        out.print(f"{settled.refused} hold no run that could be tried again (see `sluice dead show`).")
+    return 1 if settled.refused or (letter_ids and settled.gone) else 0
+
+
+async def _letter(store: Store, letter_id: str) -> DeadLetter:
+    letter = await dead.read(store, letter_id)
+    if letter is None:
+        raise click.ClickException(f"there is no dead letter {letter_id} (any more); see `sluice dead list`")
+    return letter

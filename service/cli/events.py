@@ -1,0 +1,60 @@
+"""`sluice events …`: what came in, and what became of it."""
+
+import msgspec
+import rich_click as click
+
+from service.cli.command import command, err, json_option, opened, out
+from service.dev import view
+from service.observe.mask import mask
+from service.store import journal
+from service.store.records import plain
+
+
+@click.group()
+def events() -> None:
+    """Look at accepted events."""
+
+
+@events.command("list")
+@click.option("--most", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
+@json_option
+@command
+async def list_events(most: int, as_json: bool) -> None:
+    """List the newest events with what came of them."""
+    async with opened() as store:
+        stories = [await journal.story(store, event) for event in await journal.newest(store, most)]
+    if as_json:
+        click.echo(msgspec.json.encode([mask(plain(story)) for story in stories]))
+        return
+    for story in stories:
+        event = story.entry.event
+        runs = ", ".join(f"{rule}: {state}" for rule, state in story.states.items()) or "no rule"
+        out.print(
+            f"{story.id}  {event.type:<24} {event.lane:<44} {runs}", highlight=False, markup=False, soft_wrap=True
+        )
+    if not stories:
+        out.print("No events yet.")
+
+
+@events.command("show")
+@click.argument("event_id")
+@click.option("--unmasked", is_flag=True, help="Show personal data.")
+@json_option
+@command
+async def show_event(event_id: str, unmasked: bool, as_json: bool) -> int:
+    """Show one event: its fields, its rules, their steps, Sakari's answers."""
+    async with opened() as store:
+        try:
+            event = await journal.read(store, event_id)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        if event is None:
+            err.print(f"There is no event {event_id} in the journal (any more).")
+            return 1
+        story = await journal.story(store, event)
+    if as_json:
+        click.echo(msgspec.json.encode(plain(story) if unmasked else mask(plain(story))))
+        return 0
+    for line in view.lines(story, masked=not unmasked):
+        out.print(line, highlight=False, soft_wrap=True)
+    return 0
