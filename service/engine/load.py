@@ -61,7 +61,9 @@ def _read(name: str, raw: bytes, actions: Actions) -> _File:
     if raw.startswith(UNREADABLE):
         unread = Report(name)
         reason = raw.removeprefix(UNREADABLE).decode(errors="replace")
-        unread.add("R112", (1, 1), f"this file cannot be read: {reason}", "look at its permissions, or where it links to")
+        unread.add(
+            "R112", (1, 1), f"this file cannot be read: {reason}", "look at its permissions, or where it links to"
+        )
         return _File(unread, "", Checked())
     text = decode(raw) or raw[:MAX_BYTES].decode(errors="replace")
     report = Report(name, text)

@@ -81,9 +81,7 @@ def _shape(step: Step) -> tuple[Any, ...]:
 
 def _open(rule: Rule) -> list[Condition | None]:
     """The conditions of steps that only what earlier steps find can answer."""
-    return [
-        None if step.results.isdisjoint(paths(step.if_)) else _without_lines(step.if_) for step in rule.steps
-    ]
+    return [None if step.results.isdisjoint(paths(step.if_)) else _without_lines(step.if_) for step in rule.steps]
 
 
 def _without_lines(condition: Condition) -> Condition:

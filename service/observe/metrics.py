@@ -1,6 +1,6 @@
 """Every metric of Sluice, in one place. Labels are bounded: sources, fixed words, rule ids; never ids of people or events."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry()
 
@@ -24,6 +24,14 @@ ACKNOWLEDGE = Histogram(
     registry=REGISTRY,
 )
 RUNS = Counter("sluice_runs", "Goes at a run, by what they came to", ["rule", "state"], registry=REGISTRY)
+RELOADS = Counter(
+    "sluice_rules_reloads",
+    "Changes of the rules folder that were taken up, by result: good, or broken (last good versions stay)",
+    ["result"],
+    registry=REGISTRY,
+)
+RULESET = Gauge("sluice_ruleset_info", "The version of the rule set in force, always 1", ["version"], registry=REGISTRY)
+RULE_FILES_BROKEN = Gauge("sluice_rules_broken_files", "Rule files with errors", registry=REGISTRY)
 
 
 def exposition() -> bytes:

@@ -20,4 +20,4 @@ def test_every_metric_is_exported_with_a_help_text() -> None:
 
 def test_labels_are_bounded_words() -> None:
     names = {name for collector in metrics.REGISTRY._collector_to_names for name in collector._labelnames}  # type: ignore[attr-defined]
-    assert names <= {"source", "verdict", "outcome", "rule", "mode", "state"}
+    assert names <= {"source", "verdict", "outcome", "rule", "mode", "state", "result", "version"}
