@@ -128,11 +128,9 @@ async def settle(store: Store, what: Literal["retry", "drop"], letter_ids: Seque
 
 async def drop(store: Store, letter: DeadLetter) -> bool:
     """Forget a letter. Its run, if it had one, is recorded as dropped by a person. False if the letter was gone."""
-    async with store.redis.pipeline(transaction=True) as pipe:
-        pipe.delete(keys.DEAD_LETTER + letter.id)
-        pipe.zrem(keys.DEAD, letter.id)
-        if letter.run_key:
-            pipe.hset(keys.RUN + letter.run_key, mapping={"state": "dropped"})
-            pipe.pexpire(keys.RUN + letter.run_key, store.options.ledger_ms)
-        gone, *_ = await pipe.execute()
-    return bool(gone)
+    dropped = await store.run(
+        "drop",
+        [keys.DEAD, keys.DEAD_LETTER + letter.id, keys.RUN + letter.run_key],
+        [letter.id, int(bool(letter.run_key)), store.options.ledger_ms],
+    )
+    return bool(dropped)
