@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from service.engine.condition import Condition, Leaf, Not, evaluate, paths
 from service.engine.rule import Rule, Step
@@ -22,8 +22,9 @@ class Preview(Struct, frozen=True, kw_only=True):
     do: str
     applies: bool | None
     """The answer of its `if`; None if that is not known, or depends on what an earlier step finds."""
-    args: Any | UnsetType = UNSET
-    """Its arguments. What comes from an earlier step stands as the template that fetches it. May be personal data."""
+    args: Any = None
+    """Its arguments; None if there are none. What comes from an earlier step stands as the template that fetches it.
+    May be personal data."""
     problem: str = ""
     """Why there are no arguments: the path that has no usable value, never the value."""
 

@@ -14,6 +14,9 @@ def test_every_metric_is_exported_with_a_help_text() -> None:
         "sluice_planned",
         "sluice_acknowledge_seconds",
         "sluice_runs",
+        "sluice_rules_reloads",
+        "sluice_ruleset_info",
+        "sluice_rules_broken_files",
     }
     assert all(family.documentation for family in families.values())
 
