@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import rich_click as click
-from msgspec import Struct
+from msgspec import Struct, field
 from redis.exceptions import RedisError
 
 from service.cli import rule_sets
@@ -25,13 +25,13 @@ class Chosen(Struct, frozen=True, kw_only=True):
 
     ids: tuple[str, ...]
     since: int
-    until: int | None
+    until: int
     source: str
     type: str
     rule: str
 
     def fits(self, event: Journalled) -> bool:
-        """Whether an event of that time is meant."""
+        """Whether an event of these ids, or of that time, is meant."""
         return self.source in ("", event.entry.event.source) and self.type in ("", event.entry.event.type)
 
 
@@ -41,9 +41,9 @@ class Tally(Struct):
     events: int = 0
     oldest: int = 0
     """When the oldest event with a run to add occurred (ms); 0 if there is none."""
-    runs: Counter[str] = Counter()
+    runs: Counter[str] = field(default_factory=Counter)
     """Rule id -> runs to add."""
-    skipped: Counter[tuple[str, str]] = Counter()
+    skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(rule id, why) -> runs."""
 
     def count(self, event: Journalled, considered: list[Considered]) -> None:
@@ -107,11 +107,13 @@ async def replay_events(
             _print_json(as_json, found, 0)
             return 0
         if not yes:
-            click.confirm(f"Add {found.runs.total():,} runs?", abort=True)
+            click.confirm(f"Add {view.counted(found.runs.total(), 'run')}?", abort=True)
         added = await _do(store, rule_set, chosen)
     _print_json(as_json, found, added)
     if not as_json:
-        out.print(f"{added:,} runs added; `sluice events show ID` tells what becomes of them.", highlight=False)
+        out.print(
+            f"{view.counted(added, 'run')} added; `sluice events show ID` tells what becomes of them.", highlight=False
+        )
     return 0
 
 
@@ -120,7 +122,9 @@ def _chosen(
 ) -> Chosen:
     if bool(ids) == bool(since):
         raise click.UsageError("say which events: give ids (see `sluice events list`), or --since")
-    return Chosen(ids=ids, since=ago(since) or 0, until=ago(until), source=source, type=event_type, rule=rule)
+    return Chosen(
+        ids=ids, since=ago(since) or 0, until=ago(until) or now_ms(), source=source, type=event_type, rule=rule
+    )
 
 
 async def _events(store: Store, chosen: Chosen) -> AsyncIterator[Journalled]:
@@ -131,7 +135,8 @@ async def _events(store: Store, chosen: Chosen) -> AsyncIterator[Journalled]:
             raise click.UsageError(str(error)) from None
         if event is None:
             raise click.ClickException(f"there is no event {event_id} in the journal (any more)")
-        yield event
+        if chosen.fits(event):
+            yield event
     if not chosen.ids:
         async for page in journal.pages(store, since=chosen.since, until=chosen.until):
             for event in page:
@@ -161,13 +166,13 @@ async def _do(store: Store, rule_set: RuleSet, chosen: Chosen) -> int:
         return added + sum(await replay.add(store, waiting))
     except (RedisError, OSError, TimeoutError) as error:
         raise click.ClickException(
-            f"{added:,} runs were added, then Redis failed ({type(error).__name__}); the same command again adds the rest"
+            f"{view.counted(added, 'run')} added, then Redis failed ({type(error).__name__}); run it again for the rest"
         ) from error
 
 
 def _tell(found: Tally, rule_set: RuleSet, fence_ms: int) -> None:
-    runs = found.runs.total()
-    out.print(f"{found.events:,} events under rule set {rule_set.version}: {runs:,} runs to add.", highlight=False)
+    events, runs = view.counted(found.events, "event"), view.counted(found.runs.total(), "run")
+    out.print(f"{events} under rule set {rule_set.version}: {runs} to add.", highlight=False)
     for rule, number in sorted(found.runs.items()):
         out.print(f"  + {number:,}  {rule}", highlight=False, markup=False)
     for (rule, why), number in sorted(found.skipped.items()):

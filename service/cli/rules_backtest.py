@@ -12,6 +12,7 @@ from rich.table import Table
 
 from service.cli import rule_sets
 from service.cli.command import ago, command, err, json_option, now_ms, opened, out
+from service.dev.view import counted
 from service.engine import RuleSet
 from service.engine.compare import MOST_OBJECTS, Comparison, Decided, Example, Tally
 from service.store import Store, journal
@@ -99,20 +100,22 @@ def _progress(span_ms: int) -> Iterator[Any]:
 
 def _tell(compared: Comparison, rule_set: RuleSet, name: str) -> None:
     out.print(
-        f"{compared.events:,} events, decided again under {name} (rule set {rule_set.version}).",
+        f"{counted(compared.events, 'event')}, decided again under {name} (rule set {rule_set.version}).",
         highlight=False,
         markup=False,
     )
     if compared.steps_unknown:
         out.print(
-            f"For {compared.steps_unknown:,} runs the rule set of their day is not kept any more: whether they would call"
-            " something else is not known.",
+            f"For {counted(compared.steps_unknown, 'run')} the rule set of their day is not kept any more:"
+            " whether they would call something else is not known.",
             style="yellow",
             highlight=False,
         )
     differing = {rule: tally for rule, tally in sorted(compared.rules.items()) if tally.differs}
     if not differing:
-        out.print(f"No difference: {sum(tally.same for tally in compared.rules.values()):,} runs, the same as then.")
+        out.print(
+            f"No difference: {counted(sum(tally.same for tally in compared.rules.values()), 'run')}, the same as then."
+        )
         return
     table = Table("rule", box=None, padding=(0, 2, 0, 0))
     for column in ("same", "more", "fewer", "called differently", "otherwise", "objects"):

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Struct
 from rich.markup import escape
 
-from service.dev.view import head, printable, short
+from service.dev.view import counted, head, printable, short
 from service.engine import Preview, Rule, RuleSet, RuleVerdict, explain, preview
 from service.engine.explain import ConditionVerdict, GroupVerdict, LeafVerdict
 from service.model import Event
@@ -54,7 +54,7 @@ def explained(rule_set: RuleSet, event: Event, at: int, *, event_id: str = "", m
 def lines(explanation: Explanation, *, everything: bool = False) -> list[str]:
     """Tell it in lines of rich markup. `everything`: rules for other events too, by their names."""
     told = head(explanation.event, explanation.at, explanation.id)
-    told.append(f"    [dim]under rule set {explanation.ruleset}, {_count(len(explanation.rules), 'rule')}[/]")
+    told.append(f"    [dim]under rule set {explanation.ruleset}, {counted(len(explanation.rules), 'rule')}[/]")
     others = [one.verdict for one in explanation.rules if not one.near]
     for one in explanation.rules:
         told += ["", *_rule(one)] if one.near else []
@@ -65,7 +65,7 @@ def lines(explanation: Explanation, *, everything: bool = False) -> list[str]:
         ]
     elif others:
         verb = "is" if len(others) == 1 else "are"
-        told += ["", f"[dim]{_count(len(others), 'rule')} {verb} for other events (--all names them)[/]"]
+        told += ["", f"[dim]{counted(len(others), 'rule')} {verb} for other events (--all names them)[/]"]
     return [printable(line) for line in told]
 
 
@@ -172,7 +172,3 @@ def _step(step: Preview) -> str:
 
 def _place(verdict: RuleVerdict) -> str:
     return escape(f"{verdict.file}:{verdict.line}")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

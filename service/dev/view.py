@@ -104,3 +104,8 @@ def printable(text: str) -> str:
 def day(at: int) -> str:
     """Say an instant (ms) in local time, to the second."""
     return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def counted(number: int, word: str) -> str:
+    """Say how many: `1 run`, `1,200 runs`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
