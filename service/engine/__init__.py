@@ -13,6 +13,7 @@ from service.engine.load import Loaded, load
 from service.engine.plan import plan
 from service.engine.preview import Preview, preview, same_calls, same_steps
 from service.engine.problem import Problem, render
+from service.engine.quiet import collector_paused
 from service.engine.rule import Rule, Step
 from service.engine.rule_set import RuleSet
 from service.engine.scope import StepScope
@@ -28,6 +29,7 @@ __all__ = [
     "RuleVerdict",
     "Step",
     "StepScope",
+    "collector_paused",
     "explain",
     "is_rule_file",
     "load",

@@ -5,7 +5,6 @@ read everything does; a process that starts meanwhile fetches what was in force 
 """
 
 import asyncio
-import gc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import structlog
 from msgspec import Struct
 from redis.exceptions import RedisError
 
-from service.engine import ActionKind, Kept, RuleSet, load_keeping, read_folder, render
+from service.engine import ActionKind, Kept, RuleSet, collector_paused, load_keeping, read_folder, render
 from service.errors import StoreUnavailable
 from service.observe.metrics import RELOADS, RULE_FILES_BROKEN, RULESET
 from service.store import Store, rulesets
@@ -169,11 +168,7 @@ def _look(folder: Path) -> _Seen:
 
 
 def _load(seen: _Seen, last: Mapping[str, str], actions: Mapping[str, ActionKind], *, was_usable: bool) -> InForce:
-    """Load what was seen, keeping what is missing of the rules in force (`last`); if there is nothing, keep all of them.
-
-    The garbage collector pauses meanwhile, and never looks at the result: walking ten thousand rules again and again
-    would stop the event loop for half a second each time.
-    """
+    """Load what was seen, keeping what is missing of the rules in force (`last`); if there is nothing, keep all of them."""
     folder = ""
     if seen.fault or not seen.files:
         folder = (
@@ -181,12 +176,8 @@ def _load(seen: _Seen, last: Mapping[str, str], actions: Mapping[str, ActionKind
         )
         folder += "; the rules that were in force stay (to turn one off, give it `mode: off`)" if last else ""
     files = {name: text.encode() for name, text in last.items()} if folder else seen.files
-    gc.disable()
-    try:
+    with collector_paused():
         kept = load_keeping(files, last, actions)
-    finally:
-        gc.enable()
-        gc.freeze()
     usable = was_usable or bool(kept.rule_set.files) or not (kept.broken or seen.fault)
     return InForce(kept=kept, folder=folder, usable=usable)
 
