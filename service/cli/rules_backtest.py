@@ -117,8 +117,9 @@ def _tell(compared: Comparison, rule_set: RuleSet, name: str) -> None:
             f"No difference: {counted(sum(tally.same for tally in compared.rules.values()), 'run')}, the same as then."
         )
         return
-    table = Table("rule", box=None, padding=(0, 2, 0, 0))
-    for column in ("same", "more", "fewer", "called differently", "otherwise", "objects"):
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("rule", overflow="fold")
+    for column in ("same", "more", "fewer", "other calls", "other", "objects"):
         table.add_column(column, justify="right")
     for rule, tally in differing.items():
         more, fewer = (f"+{tally.more:,}" if tally.more else ""), (f"-{tally.fewer:,}" if tally.fewer else "")

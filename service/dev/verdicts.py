@@ -162,7 +162,7 @@ def _step(step: Preview) -> str:
     ]
     args = "" if step.args is None else escape(short(step.args))
     parts = (
-        f"        [dim]→[/] step {step.step + 1} {escape(step.do)}",
+        f"[dim]→[/] step {step.step + 1} {escape(step.do)}",
         args,
         escape(step.problem),
         f"[dim]{condition}[/]",
