@@ -32,6 +32,11 @@ RELOADS = Counter(
 )
 RULESET = Gauge("sluice_ruleset_info", "The version of the rule set in force, always 1", ["version"], registry=REGISTRY)
 RULE_FILES_BROKEN = Gauge("sluice_rules_broken_files", "Rule files with errors", registry=REGISTRY)
+SPILLED = Gauge("sluice_spilled_deliveries", "Deliveries that wait in the spill folder for Redis", registry=REGISTRY)
+SPILLED_BYTES = Gauge("sluice_spilled_bytes", "Their size", registry=REGISTRY)
+SPILLED_AGE = Gauge(
+    "sluice_spilled_oldest_seconds", "For how long the oldest of them has been waiting", registry=REGISTRY
+)
 
 
 def exposition() -> bytes:

@@ -134,3 +134,9 @@ async def drop(store: Store, letter: DeadLetter) -> bool:
         [letter.id, int(bool(letter.run_key)), store.options.ledger_ms],
     )
     return bool(dropped)
+
+
+async def drop_old(store: Store, *, now: int) -> int:
+    """Drop the letters that nobody has looked after for as long as letters are kept; how many those were."""
+    old = [letter async for letter in find(store, Which(until=now - store.options.dead_ms))]
+    return sum([await drop(store, letter) for letter in old])

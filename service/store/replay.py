@@ -7,7 +7,7 @@ from msgspec import Struct
 from redis.exceptions import RedisError
 
 from service.model import Run
-from service.store import journal, keys, tickets
+from service.store import durability, journal, keys, tickets
 from service.store.accept import rule_letter_id
 from service.store.connection import Store
 from service.store.journal import Journalled
@@ -51,17 +51,18 @@ async def add(store: Store, additions: Sequence[Addition]) -> list[bool]:
     """
     if not additions:
         return []
-    script, options = store.scripts["replay"], store.options
+    script = store.scripts["replay"]
     async with store.redis.pipeline(transaction=False) as pipe:
         for addition in additions:
             await script(keys=_keys(addition), args=_arguments(store, addition), client=pipe)
-        if options.fsync:
-            pipe.execute_command("WAITAOF", 1, options.replicas, options.accept_timeout_ms)
-        answers = await pipe.execute()
-    if options.fsync:
-        local, replicas = answers.pop()
-        if local < 1 or replicas < options.replicas:
-            raise RedisError("Redis did not confirm that the runs are on disk")
+        if store.options.fsync:
+            durability.wait_for_disk(pipe, store.options)
+        answers = await pipe.execute(raise_on_error=False)
+    if store.options.fsync and not await durability.confirmed(store, answers.pop()):
+        raise RedisError("Redis did not confirm that the runs are on disk")
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
     return [bool(answer) for answer in answers]
 
 

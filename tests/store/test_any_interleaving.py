@@ -5,8 +5,8 @@ and wake up. Time is moved by ageing what Redis keeps, so nothing waits.
 """
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,11 +23,10 @@ from msgspec import Struct
 
 from service.errors import LeaseLost
 from service.model import Event, Plan, Run
-from service.store import Acceptor, Options, Store, dead, journal, keys, lanes, open_store
+from service.store import Acceptor, Options, dead, journal, keys, lanes, open_store
 from service.store.lanes import Busy, Notes
 from service.store.records import DeadLetter, Lane, StepRecord
 
-T = TypeVar("T")
 NOW = 1_790_000_000_000
 pytestmark = pytest.mark.slow
 
@@ -70,12 +69,14 @@ class Interleavings(RuleBasedStateMachine):
         self.accepted: dict[str, Run] = {}
         self.held: list[Held] = []
         self.calls: list[Call] = []
+        self.holds: dict[str, str] = {}
+        """Record -> number of the lease under which it is held."""
         self.dropped: set[str] = set()
         self.done: dict[str, int] = {}
         """Run key -> how often its call was made and recorded."""
 
-    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(coroutine)
+    def do(self, awaitable: Awaitable[Any] | Any) -> Any:
+        return self.loop.run_until_complete(awaitable)
 
     def teardown(self) -> None:
         self.settle()
@@ -116,9 +117,9 @@ class Interleavings(RuleBasedStateMachine):
         if 0 in held.lane.head.record.steps:
             return
         behind = self.do(lanes.followers(self.store, held.lane, 5)) if merge else []
-        wanted = {name: run.occurred_at for name in run.values}
+        wanted = dict.fromkeys(run.values, run.occurred_at)
         for waiting in behind:
-            wanted |= {name: waiting.run.occurred_at for name in waiting.run.values}
+            wanted |= dict.fromkeys(waiting.run.values, waiting.run.occurred_at)
         try:
             answer = self.do(lanes.begin(self.store, held.lane, record(run), wanted, None))
         except LeaseLost:
@@ -127,6 +128,8 @@ class Interleavings(RuleBasedStateMachine):
         assert held.valid, "a lease that ran out may still write"
         if isinstance(answer, Busy):
             return
+        if answer:
+            assert self.holds.setdefault(record(run), held.lane.number) == held.lane.number, "two write to one record"
         held.allowed = {name: wanted[name] for name in answer}
         held.followers = tuple(waiting.run.key for waiting in behind)
 
@@ -172,6 +175,7 @@ class Interleavings(RuleBasedStateMachine):
             self.must_be_lost(held)
         else:
             assert held.valid
+            self.let_go(held)
         self.held.remove(held)
 
     @precondition(lambda self: self.held)
@@ -342,9 +346,13 @@ class Interleavings(RuleBasedStateMachine):
             self.held.remove(held)
             return
         assert held.valid, "a lease that ran out was recorded under"
+        self.let_go(held)
         held.allowed, held.followers = None, ()
         if not more:
             self.held.remove(held)
+
+    def let_go(self, held: Held) -> None:
+        self.holds = {name: number for name, number in self.holds.items() if number != held.lane.number}
 
     def must_be_lost(self, held: Held) -> None:
         assert not held.valid, "a lease was lost that nobody had taken away"
@@ -359,6 +367,7 @@ class Interleavings(RuleBasedStateMachine):
             busy = self.do(self.store.redis.hget(keys.FENCE + name, "@busy"))
             if busy and busy.split()[0] == number:
                 self.do(self.store.redis.hset(keys.FENCE + name, "@busy", number + b" 1"))
+        self.holds = {name: holder for name, holder in self.holds.items() if holder != number.decode()}
         for held in self.held:
             if held.lane.name == lane:
                 held.valid = False
@@ -367,7 +376,7 @@ class Interleavings(RuleBasedStateMachine):
         return list(self.do(self.store.redis.zrange(keys.LEASES, 0, -1)))
 
     def letters(self) -> list[DeadLetter]:
-        return self.do(dead.newest(self.store, 1000))
+        return list(self.do(dead.newest(self.store, 1000)))
 
     def waiting(self, lane: str) -> list[tuple[int, bytes]]:
         found = self.do(self.store.redis.zrange(keys.LANE + lane, 0, -1, withscores=True))
