@@ -7,8 +7,11 @@ import rich_click as click
 
 from service.cli.dead import dead_letters
 from service.cli.events import events
+from service.cli.events_replay import replay_events
 from service.cli.processes import dev, sandbox, send, serve, work
 from service.cli.rules import rules
+from service.cli.rules_backtest import backtest
+from service.cli.rules_explain import explain
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,5 +20,8 @@ def main() -> None:
     """HubSpot and Pipedrive webhooks in, YAML rules decide, Sakari calls out."""
 
 
+events.add_command(replay_events)
+rules.add_command(explain)
+rules.add_command(backtest)
 for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters):
     main.add_command(_command)

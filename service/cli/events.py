@@ -3,10 +3,12 @@
 import msgspec
 import rich_click as click
 
+from service.cli import rule_sets
 from service.cli.command import command, err, json_option, opened, out
-from service.dev import view
+from service.dev import verdicts, view
+from service.engine import Preview, preview
 from service.observe.mask import mask
-from service.store import journal
+from service.store import Store, journal
 from service.store.records import plain
 
 
@@ -52,9 +54,26 @@ async def show_event(event_id: str, unmasked: bool, as_json: bool) -> int:
             err.print(f"There is no event {event_id} in the journal (any more).")
             return 1
         story = await journal.story(store, event)
+        would = await _would(store, story)
     if as_json:
-        click.echo(msgspec.json.encode(plain(story) if unmasked else mask(plain(story))))
+        told = {**plain(story), "would": plain(would)}
+        click.echo(msgspec.json.encode(told if unmasked else mask(told)))
         return 0
-    for line in view.lines(story, masked=not unmasked):
+    shown = {
+        rule: [f"        {line}" for line in verdicts.step_lines(steps if unmasked else verdicts.masked_steps(steps))]
+        for rule, steps in would.items()
+    }
+    for line in view.lines(story, masked=not unmasked, would=shown):
         out.print(line, highlight=False, soft_wrap=True)
+    out.print(f"    Why these rules and no others: sluice rules explain {story.id}", style="dim", highlight=False)
     return 0
+
+
+async def _would(store: Store, story: journal.Story) -> dict[str, tuple[Preview, ...]]:
+    """What the rules in `mode: shadow` would have called, as far as the rule set of that day is still kept."""
+    rule_set = await rule_sets.of_version(store, story.entry.ruleset) if story.shadowed else None
+    if rule_set is None:
+        return {}
+    entry = story.entry
+    matched = (rule_set.by_id[rule] for rule in story.shadowed if rule in rule_set.by_id)
+    return {rule.id: preview(rule, entry.event, entry.received_at) for rule in matched}
