@@ -20,6 +20,7 @@ class Leaf(Struct, frozen=True):
     test: Any
     """The operand in the form that the operator's test takes."""
     line: int
+    column: int
 
 
 class All(Struct, frozen=True):
@@ -27,6 +28,7 @@ class All(Struct, frozen=True):
 
     parts: "tuple[Condition, ...]"
     line: int
+    column: int
 
 
 class Either(Struct, frozen=True):
@@ -34,6 +36,7 @@ class Either(Struct, frozen=True):
 
     parts: "tuple[Condition, ...]"
     line: int
+    column: int
 
 
 class Not(Struct, frozen=True):
@@ -41,11 +44,12 @@ class Not(Struct, frozen=True):
 
     part: "Condition"
     line: int
+    column: int
 
 
 Condition = Leaf | All | Either | Not
 
-ALWAYS: Final = All((), 0)
+ALWAYS: Final = All((), 0, 0)
 
 
 def evaluate(condition: Condition, lookup: Lookup, now_ms: int) -> bool | None:
