@@ -7,6 +7,7 @@ Conditions live in `condition` and `operators`, templates in `template` and `fil
 
 from service.engine.action_kind import ActionKind
 from service.engine.explain import RuleVerdict, explain
+from service.engine.fill import fill_in
 from service.engine.folder import read_folder, read_paths
 from service.engine.load import Loaded, load
 from service.engine.plan import plan
@@ -25,6 +26,7 @@ __all__ = [
     "Step",
     "StepScope",
     "explain",
+    "fill_in",
     "load",
     "plan",
     "read_folder",
