@@ -9,6 +9,7 @@ from service.cli.dead import dead_letters
 from service.cli.events import events
 from service.cli.processes import dev, sandbox, send, serve, work
 from service.cli.rules import rules
+from service.cli.rules_test import test
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,3 +20,5 @@ def main() -> None:
 
 for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters):
     main.add_command(_command)
+
+rules.add_command(test)

@@ -1,15 +1,20 @@
 """Rules: from YAML files to decisions about events. Pure: no clock, no randomness, and no I/O but in `folder`.
 
 `load` turns files into a RuleSet and lists every mistake; `plan` says what the rules decide for an event, and
-`explain` why.
+`explain` why. `read_cases` reads the tests of rules, `judge_all` and `examine` say what they show.
 Conditions live in `condition` and `operators`, templates in `template` and `filters`, all checks in `check*`.
 """
 
 from service.engine.action_kind import ActionKind
+from service.engine.case import Case, Difference
+from service.engine.check_cases import Cases, FixtureError, read_cases, untested
+from service.engine.examine import Coverage, Examined, cover, examine
 from service.engine.explain import RuleVerdict, explain
 from service.engine.fill import fill_in
-from service.engine.folder import read_folder, read_paths
+from service.engine.folder import read_folder, read_paths, read_tests, topic
+from service.engine.judge import judge_all
 from service.engine.load import Loaded, load
+from service.engine.mutate import Mutant
 from service.engine.plan import plan
 from service.engine.problem import Problem, render
 from service.engine.rule import Rule, Step
@@ -18,18 +23,32 @@ from service.engine.scope import StepScope
 
 __all__ = [
     "ActionKind",
+    "Case",
+    "Cases",
+    "Coverage",
+    "Difference",
+    "Examined",
+    "FixtureError",
     "Loaded",
+    "Mutant",
     "Problem",
     "Rule",
     "RuleSet",
     "RuleVerdict",
     "Step",
     "StepScope",
+    "cover",
+    "examine",
     "explain",
     "fill_in",
+    "judge_all",
     "load",
     "plan",
+    "read_cases",
     "read_folder",
     "read_paths",
+    "read_tests",
     "render",
+    "topic",
+    "untested",
 ]

@@ -3,8 +3,13 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_ENDINGS = (".yaml", ".yml")
-_TEST_ENDINGS = (".test.yaml", ".test.yml")
+RULE_ENDINGS = (".yaml", ".yml")
+TEST_ENDINGS = (".test.yaml", ".test.yml")
+
+
+def topic(name: str) -> str:
+    """The file's name without its endings: what a rule file and its test file share."""
+    return next((name.removesuffix(ending) for ending in (*TEST_ENDINGS, *RULE_ENDINGS) if name.endswith(ending)), name)
 
 
 def read_folder(path: Path) -> dict[str, bytes]:
@@ -25,9 +30,19 @@ def read_paths(paths: Iterable[Path]) -> dict[str, bytes]:
     given, found = list(paths), dict[Path, Path]()
     for path in given:
         for file in sorted(_rule_files(path, frozenset())) if path.is_dir() else [path]:
-            if not file.name.endswith(_TEST_ENDINGS):
+            if not file.name.endswith(TEST_ENDINGS):
                 found.setdefault(file.absolute(), file)
     return {_name(path): path.read_bytes() if path in given else _content(path) for path in found.values()}
+
+
+def read_tests(folders: Iterable[Path]) -> dict[str, bytes]:
+    """Test files of folders and their sub-folders: path as `read_paths` names it -> content. Raises OSError."""
+    found = dict[Path, Path]()
+    for folder in folders:
+        for file in sorted(_files(folder, frozenset())):
+            if file.name.endswith(TEST_ENDINGS):
+                found.setdefault(file.absolute(), file)
+    return {_name(path): _content(path) for path in found.values()}
 
 
 def _name(path: Path) -> str:
@@ -48,6 +63,11 @@ UNREADABLE = b"\xff"
 
 
 def _rule_files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    return (file for file in _files(folder, above) if not file.name.endswith(TEST_ENDINGS))
+
+
+def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Rule files and test files."""
     real = folder.resolve()
     if real in above:  # a link back to a folder that this one is in
         return
@@ -55,6 +75,6 @@ def _rule_files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _rule_files(entry, above | {real})
-        elif entry.name.endswith(_ENDINGS) and not entry.name.endswith(_TEST_ENDINGS):
+            yield from _files(entry, above | {real})
+        elif entry.name.endswith(RULE_ENDINGS):
             yield entry

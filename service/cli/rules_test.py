@@ -1,0 +1,85 @@
+"""`sluice rules test`: run the cases beside the rules, and tell how much they would notice."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+import rich_click as click
+
+from service.actions import ACTIONS
+from service.cli import test_report
+from service.cli.command import json_option
+from service.cli.test_files import Suite, read_suite
+from service.cli.test_report import Report, Verdict
+from service.engine import cover, examine, explain, judge_all, render
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[PATH]...")
+@click.option("-k", "name", help="Run only the cases whose name contains this; rules are not examined then.")
+@click.option(
+    "--mutation/--no-mutation", default=True, show_default=True, help="Change every condition and see what is noticed."
+)
+@click.option("--strict", is_flag=True, help="Exit 1 also if a rule is not covered, or a change is not noticed.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report to this file.")
+@json_option
+def test(
+    paths: tuple[Path, ...], name: str | None, mutation: bool, strict: bool, junit: Path | None, as_json: bool
+) -> None:
+    """Run the cases of `<topic>.test.yaml` beside the rules. PATH: folders, rule files or test files; `rules` if none.
+
+    Exit 1 if a case fails. docs/rules/testing.md tells how a case is written.
+    """
+    if not paths and not Path("rules").is_dir():
+        raise click.UsageError("there is no folder `rules` here: name the files or folders to test")
+    try:
+        suite = read_suite(paths or (Path("rules"),))
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from None
+    report = run(suite, name, mutation=mutation)
+    if junit is not None:
+        junit.write_bytes(test_report.junit(report, strict=strict))
+    if as_json:
+        click.echo(msgspec.json.encode(test_report.plain(report)))
+    else:
+        _print(report)
+    sys.exit(1 if report.is_bad or (strict and report.is_lacking) else 0)
+
+
+def run(suite: Suite, name: str | None = None, *, mutation: bool = True) -> Report:
+    """Run the cases that are meant; look how well they cover the rules only if all of these ran and passed."""
+    problems = suite.problems
+    if any(problem.severity == "error" for problem in problems):
+        return Report(problems=problems)
+    every = [case for case in suite.cases.cases if suite.is_meant(case.file)]
+    chosen = [case for case in every if name is None or name.casefold() in case.name.casefold()]
+    rule_set = suite.loaded.rule_set
+    verdicts = tuple(Verdict(case, judge_all(case, rule_set, ACTIONS)) for case in chosen)
+    failed = [verdict for verdict in verdicts if verdict.differences]
+    reasons = {
+        (verdict.case.name, told.rule): told
+        for verdict in failed
+        for told in explain(rule_set, verdict.case.event, verdict.case.now_ms)
+    }
+    meant = (
+        [rule for rule in rule_set.rules if suite.is_meant(rule.file) and rule.mode != "off"] if name is None else []
+    )
+    # Cases of other files speak of these rules too; a failing one of them would notice everything.
+    looking = [case for case in suite.cases.cases if case in every or not judge_all(case, rule_set, ACTIONS)]
+    return Report(
+        problems=problems,
+        verdicts=verdicts,
+        reasons=reasons,
+        coverage=tuple(cover(rule, looking, ACTIONS) for rule in meant),
+        examined=tuple(examine(rule, looking, ACTIONS) for rule in meant) if mutation and not failed else (),
+        files={rule.id: rule.file for rule in rule_set.rules},
+    )
+
+
+def _print(report: Report) -> None:
+    for problem in report.problems:
+        click.echo(render(problem) + "\n")
+    for line in test_report.lines(report):
+        click.echo(line)
+    if not report.verdicts and not report.has_errors:
+        click.echo("warning: there is no case in what was tested", err=True)
