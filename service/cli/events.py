@@ -3,10 +3,14 @@
 import msgspec
 import rich_click as click
 
+from service.actions import ACTIONS
+from service.cli.as_test import NotATest, as_test
 from service.cli.command import command, err, json_option, opened, out
 from service.dev import view
+from service.engine import load
 from service.observe.mask import mask
-from service.store import journal
+from service.store import journal, rulesets
+from service.store.journal import Story
 from service.store.records import plain
 
 
@@ -39,10 +43,18 @@ async def list_events(most: int, as_json: bool) -> None:
 @events.command("show")
 @click.argument("event_id")
 @click.option("--unmasked", is_flag=True, help="Show personal data.")
+@click.option(
+    "--as-test", "wants_test", is_flag=True, help="Print it as a case for `sluice rules test`, people made up."
+)
+@click.option("--rule", metavar="ID", help="With --as-test: write it for the tests of this rule.")
 @json_option
 @command
-async def show_event(event_id: str, unmasked: bool, as_json: bool) -> int:
+async def show_event(event_id: str, unmasked: bool, wants_test: bool, rule: str | None, as_json: bool) -> int:
     """Show one event: its fields, its rules, their steps, Sakari's answers."""
+    if wants_test and (unmasked or as_json):
+        raise click.UsageError("--as-test goes with neither --unmasked nor --json")
+    if rule is not None and not wants_test:
+        raise click.UsageError("--rule goes with --as-test")
     async with opened() as store:
         try:
             event = await journal.read(store, event_id)
@@ -52,9 +64,27 @@ async def show_event(event_id: str, unmasked: bool, as_json: bool) -> int:
             err.print(f"There is no event {event_id} in the journal (any more).")
             return 1
         story = await journal.story(store, event)
+        decided_by = await rulesets.read(store, event.entry.ruleset) if wants_test else None
+    if wants_test:
+        return _print_test(story, decided_by, rule)
     if as_json:
         click.echo(msgspec.json.encode(plain(story) if unmasked else mask(plain(story))))
         return 0
     for line in view.lines(story, masked=not unmasked):
         out.print(line, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _print_test(story: Story, files: dict[str, str] | None, rule: str | None) -> int:
+    if files is None:
+        err.print(
+            "The rules that decided this event are no longer kept, so nobody can say what the test should expect."
+        )
+        return 1
+    rules = load({name: text.encode() for name, text in files.items()}, ACTIONS).rule_set
+    try:
+        click.echo(as_test(story, rules, rule), nl=False)
+    except NotATest as error:
+        err.print(f"No test can be made of this event: {error}.", markup=False, highlight=False, soft_wrap=True)
+        return 1
     return 0

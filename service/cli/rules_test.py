@@ -5,13 +5,14 @@ from pathlib import Path
 
 import msgspec
 import rich_click as click
+from msgspec import structs
 
 from service.actions import ACTIONS
 from service.cli import test_report
 from service.cli.command import json_option
 from service.cli.test_files import Suite, read_suite
 from service.cli.test_report import Report, Verdict
-from service.engine import cover, examine, explain, judge_all, render
+from service.engine import Case, RuleSet, cover, examine, explain, judge_all, render
 
 
 @click.command()
@@ -51,28 +52,33 @@ def run(suite: Suite, name: str | None = None, *, mutation: bool = True) -> Repo
     problems = suite.problems
     if any(problem.severity == "error" for problem in problems):
         return Report(problems=problems)
+    rules = suite.loaded.rule_set
     every = [case for case in suite.cases.cases if suite.is_meant(case.file)]
     chosen = [case for case in every if name is None or name.casefold() in case.name.casefold()]
-    rule_set = suite.loaded.rule_set
-    verdicts = tuple(Verdict(case, judge_all(case, rule_set, ACTIONS)) for case in chosen)
-    failed = [verdict for verdict in verdicts if verdict.differences]
-    reasons = {
-        (verdict.case.name, told.rule): told
-        for verdict in failed
-        for told in explain(rule_set, verdict.case.event, verdict.case.now_ms)
-    }
-    meant = (
-        [rule for rule in rule_set.rules if suite.is_meant(rule.file) and rule.mode != "off"] if name is None else []
-    )
-    # Cases of other files speak of these rules too; a failing one of them would notice everything.
-    looking = [case for case in suite.cases.cases if case in every or not judge_all(case, rule_set, ACTIONS)]
-    return Report(
+    report = Report(
         problems=problems,
-        verdicts=verdicts,
-        reasons=reasons,
+        verdicts=tuple(_verdict(case, rules) for case in chosen),
+        files={rule.id: rule.file for rule in rules.rules},
+    )
+    return report if name is not None else _examined(report, suite, mutation=mutation and not report.failed)
+
+
+def _verdict(case: Case, rules: RuleSet) -> Verdict:
+    differences = judge_all(case, rules, ACTIONS)
+    told = explain(rules, case.event, case.now_ms) if differences else ()
+    return Verdict(case, differences, {each.rule: each for each in told})
+
+
+def _examined(report: Report, suite: Suite, *, mutation: bool) -> Report:
+    """The report with what the cases tell about the rules that are meant."""
+    rules = suite.loaded.rule_set
+    meant = [rule for rule in rules.rules if suite.is_meant(rule.file) and rule.mode != "off"]
+    # Cases of other files may speak of these rules too; one that fails would notice everything.
+    looking = [case for case in suite.cases.cases if suite.is_meant(case.file) or not judge_all(case, rules, ACTIONS)]
+    return structs.replace(
+        report,
         coverage=tuple(cover(rule, looking, ACTIONS) for rule in meant),
-        examined=tuple(examine(rule, looking, ACTIONS) for rule in meant) if mutation and not failed else (),
-        files={rule.id: rule.file for rule in rule_set.rules},
+        examined=tuple(examine(rule, looking, ACTIONS) for rule in meant) if mutation else (),
     )
 
 

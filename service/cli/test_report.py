@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
-from service.engine import Case, Coverage, Difference, Examined, Mutant, Problem, RuleVerdict
+from service.engine import Case, Coverage, Difference, Examined, Mutant, Problem, RuleVerdict, render
 from service.engine.explain import LeafVerdict
 from service.engine.values import MISSING, to_json
 
@@ -20,6 +20,8 @@ class Verdict(Struct, frozen=True):
 
     case: Case
     differences: tuple[Difference, ...]
+    decided: dict[str, RuleVerdict] = {}
+    """Rule id -> how it decided; only for a case that failed."""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -27,8 +29,6 @@ class Report(Struct, frozen=True, kw_only=True):
 
     problems: tuple[Problem, ...]
     verdicts: tuple[Verdict, ...] = ()
-    reasons: dict[tuple[str, str], RuleVerdict] = {}
-    """(name of a failed case, rule id) -> how the rule decided."""
     coverage: tuple[Coverage, ...] = ()
     examined: tuple[Examined, ...] = ()
     files: dict[str, str] = {}
@@ -86,7 +86,7 @@ def _failure(verdict: Verdict, report: Report) -> Iterator[str]:
         yield f"  {rule}"
         for difference in found:
             yield from _difference(difference)
-            reason = _reason(difference, report.reasons.get((case.name, rule)), report.files[rule])
+            reason = _reason(difference, verdict.decided.get(rule), report.files[rule])
             if reason:
                 yield f"      {reason}"
     yield ""
@@ -192,24 +192,38 @@ def junit(report: Report, *, strict: bool) -> bytes:
     """JUnit XML: a suite for each test file; one for the files' problems; with `strict` one for the rules."""
     root = ET.Element("testsuites", name="sluice rules test")
     for file, verdicts in groupby(report.verdicts, key=lambda verdict: verdict.case.file):
-        cases = [(each.case.name, "\n".join(_failure(each, report)) if each.differences else "") for each in verdicts]
-        _junit_suite(root, file, cases)
+        _junit_suite(root, file, [(each.case.name, _brief(each), _whole(each, report)) for each in verdicts])
     if report.has_errors:
         errors = [each for each in report.problems if each.severity == "error"]
-        _junit_suite(root, "files", [(f"{each.file}:{each.line}", f"{each.code}: {each.message}") for each in errors])
+        _junit_suite(root, "files", [(f"{each.file}:{each.line}", each.message, render(each)) for each in errors])
     if strict and not report.is_bad:
-        survivors = {each.rule: "\n".join(_survivors(each, report)) for each in report.examined}
-        lacks = {each.rule: "" if each.complete else _lack(each) for each in report.coverage}
-        found = [(rule, "\n".join(filter(None, (lack, survivors.get(rule, ""))))) for rule, lack in lacks.items()]
-        _junit_suite(root, "rules", found)
+        examined = {each.rule: each for each in report.examined}
+        lacks = [(each.rule, list(_lacks(each, examined.get(each.rule), report))) for each in report.coverage]
+        _junit_suite(root, "rules", [(rule, "the tests miss something", "\n".join(found)) for rule, found in lacks])
     ET.indent(root)
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def _junit_suite(root: ET.Element, name: str, cases: list[tuple[str, str]]) -> None:
-    failures = sum(bool(failure) for _, failure in cases)
+def _brief(verdict: Verdict) -> str:
+    return "; ".join(f"{each.rule}: {each.path or each.actual}" for each in verdict.differences)
+
+
+def _whole(verdict: Verdict, report: Report) -> str:
+    return "\n".join(_failure(verdict, report)) if verdict.differences else ""
+
+
+def _lacks(coverage: Coverage, examined: Examined | None, report: Report) -> Iterator[str]:
+    if not coverage.complete:
+        yield _lack(coverage)
+    if examined is not None:
+        yield from _survivors(examined, report)
+
+
+def _junit_suite(root: ET.Element, name: str, cases: list[tuple[str, str, str]]) -> None:
+    """`cases`: name, what is wrong in brief, and as a whole; empty if nothing is."""
+    failures = sum(bool(failure) for _, _, failure in cases)
     suite = ET.SubElement(root, "testsuite", name=name, tests=str(len(cases)), failures=str(failures), errors="0")
-    for case, failure in cases:
+    for case, brief, failure in cases:
         element = ET.SubElement(suite, "testcase", classname=name, name=case)
         if failure:
-            ET.SubElement(element, "failure", message=failure.splitlines()[-1].strip()).text = failure
+            ET.SubElement(element, "failure", message=brief).text = failure

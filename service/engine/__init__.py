@@ -20,6 +20,7 @@ from service.engine.problem import Problem, render
 from service.engine.rule import Rule, Step
 from service.engine.rule_set import RuleSet
 from service.engine.scope import StepScope
+from service.engine.yaml_scalars import plain_scalar
 
 __all__ = [
     "ActionKind",
@@ -43,6 +44,7 @@ __all__ = [
     "fill_in",
     "judge_all",
     "load",
+    "plain_scalar",
     "plan",
     "read_cases",
     "read_folder",

@@ -1,6 +1,6 @@
 """Conditions: trees that answer True, False or None for unknown, as Kleene's logic has it. Only True fires a rule."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct
@@ -98,8 +98,15 @@ def negate(answer: bool | None) -> bool | None:
 
 def paths(condition: Condition) -> frozenset[str]:
     """Every path that the condition asks about."""
+    return frozenset(leaf.path for leaf in leaves(condition))
+
+
+def leaves(condition: Condition) -> Iterator[Leaf]:
+    """Every question of the condition, in order."""
     if isinstance(condition, Leaf):
-        return frozenset((condition.path,))
-    if isinstance(condition, Not):
-        return paths(condition.part)
-    return frozenset().union(*(paths(part) for part in condition.parts))
+        yield condition
+    elif isinstance(condition, Not):
+        yield from leaves(condition.part)
+    else:
+        for part in condition.parts:
+            yield from leaves(part)

@@ -67,7 +67,9 @@ def _judge_silence(case: Case, rule: Rule, trial: Trial, expected: Silence) -> I
 
 def _judge_calls(rule: Rule, trial: Trial, expected: Firing) -> Iterator[Difference]:
     if trial.unanswered:
-        yield Difference(rule.id, f"results.{trial.unanswered}", "what the step gives", ABSENT)
+        yield Difference(
+            rule.id, f"results.{trial.unanswered}", "what this step finds, since later steps use it", ABSENT
+        )
     if expected.calls is None:
         return
     wanted, made = [[call.do for call in calls] for calls in (expected.calls, trial.calls)]
