@@ -9,7 +9,7 @@ import rich_click as click
 
 from service.actions import ACTIONS
 from service.cli.command import json_option
-from service.cli.test_files import lint_tests
+from service.cli.suite import lint_tests
 from service.engine import Problem, load, read_paths, render
 
 

@@ -8,10 +8,10 @@ import rich_click as click
 from msgspec import structs
 
 from service.actions import ACTIONS
-from service.cli import test_report
+from service.cli import suite_report
 from service.cli.command import json_option
-from service.cli.test_files import Suite, read_suite
-from service.cli.test_report import Report, Verdict
+from service.cli.suite import Suite, read_suite
+from service.cli.suite_report import Report, Verdict
 from service.engine import Case, RuleSet, cover, examine, explain, judge_all, render
 
 
@@ -39,9 +39,9 @@ def test(
         raise click.UsageError(f"{error.filename}: {error.strerror}") from None
     report = run(suite, name, mutation=mutation)
     if junit is not None:
-        junit.write_bytes(test_report.junit(report, strict=strict))
+        junit.write_bytes(suite_report.junit(report, strict=strict))
     if as_json:
-        click.echo(msgspec.json.encode(test_report.plain(report)))
+        click.echo(msgspec.json.encode(suite_report.plain(report)))
     else:
         _print(report)
     sys.exit(1 if report.is_bad or (strict and report.is_lacking) else 0)
@@ -85,7 +85,7 @@ def _examined(report: Report, suite: Suite, *, mutation: bool) -> Report:
 def _print(report: Report) -> None:
     for problem in report.problems:
         click.echo(render(problem) + "\n")
-    for line in test_report.lines(report):
+    for line in suite_report.lines(report):
         click.echo(line)
     if not report.verdicts and not report.has_errors:
         click.echo("warning: there is no case in what was tested", err=True)

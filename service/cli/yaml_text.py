@@ -10,11 +10,13 @@ from service.engine import plain_scalar
 _WIDTH = 110
 _BARE = re.compile(r"[\w+(](?:[\w .+()/-]*[\w.)/-])?")
 """Texts that YAML reads as they stand, inside brackets too."""
+_READ_OTHERWISE = frozenset(("yes", "no", "on", "off", "y", "n"))
+"""Texts here, but not to every reader of YAML."""
 
 
 def scalar(value: Any) -> str:
     """One text, number, boolean or null."""
-    if isinstance(value, str) and _BARE.fullmatch(value) and plain_scalar(value) == value and not _is_digits(value):
+    if isinstance(value, str) and _BARE.fullmatch(value) and plain_scalar(value) == value and not _needs_quotes(value):
         return value
     return json.dumps(value, ensure_ascii=not isinstance(value, str) or not value.isprintable())
 
@@ -53,5 +55,5 @@ def _lines(head: str, value: Any, indent: int) -> Iterator[str]:
             yield f"{' ' * indent}- {flow(child)}"
 
 
-def _is_digits(text: str) -> bool:
-    return text[:1] in "+-.0123456789"
+def _needs_quotes(text: str) -> bool:
+    return text[0] in "+-.0123456789" or text.lower() in _READ_OTHERWISE

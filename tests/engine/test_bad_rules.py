@@ -17,5 +17,7 @@ def test_lint_says_exactly_what_is_wrong(file: Path) -> None:
     assert f" {file.stem.partition('-')[0]}: " in said
 
 
-def test_every_code_but_the_size_limit_has_a_golden_file() -> None:
-    assert {file.stem.partition("-")[0] for file in BAD} == CODES.keys() - {"R109"}
+def test_every_code_of_rules_but_the_size_limit_has_a_golden_file() -> None:
+    assert {file.stem.partition("-")[0] for file in BAD} == {code for code in CODES if not code.startswith("R6")} - {
+        "R109"
+    }
