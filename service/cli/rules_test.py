@@ -38,6 +38,8 @@ def test(
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from None
     report = run(suite, name, mutation=mutation)
+    if name is not None and not report.verdicts and not report.has_errors:
+        raise click.UsageError(f"there is no case whose name contains `{name}`")
     if junit is not None:
         junit.write_bytes(suite_report.junit(report, strict=strict))
     if as_json:

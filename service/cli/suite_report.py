@@ -135,7 +135,8 @@ def _summary(report: Report) -> Iterator[str]:
     files = len({verdict.case.file for verdict in report.verdicts})
     failed = len(report.failed)
     went = f"{failed} failed" if failed else "all passed"
-    yield f"{_count(len(report.verdicts), 'case')} in {_count(files, 'file')}: {went}."
+    if report.verdicts:
+        yield f"{_count(len(report.verdicts), 'case')} in {_count(files, 'file')}: {went}."
     if report.coverage:
         covered = sum(each.complete for each in report.coverage)
         yield f"{_count(len(report.coverage), 'rule')}: {covered} seen both to fire and to stay silent."

@@ -18,7 +18,8 @@ def scalar(value: Any) -> str:
     """One text, number, boolean or null."""
     if isinstance(value, str) and _BARE.fullmatch(value) and plain_scalar(value) == value and not _needs_quotes(value):
         return value
-    return json.dumps(value, ensure_ascii=not isinstance(value, str) or not value.isprintable())
+    quoted = json.dumps(value, ensure_ascii=False)  # as YAML has it, but for what cannot be printed
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
 
 
 def flow(value: Any) -> str:

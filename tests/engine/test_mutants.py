@@ -133,7 +133,7 @@ rules:
     assert places["`any` of 2 conditions"] == (7, 7)
     assert places["`deal.value` gte 5"] == (8, 25)
     assert places["`not` as a whole"] == (9, 11)
-    assert places["`not` `deal.y` eq 1"] == (9, 27)
+    assert places["`not` `deal.y` eq 1"] == (9, 29)
     assert places["`if` of step 1 (upsert_contact): `deal.z` eq 1"] == (12, 15)
     assert places["step 1 (upsert_contact)"] == (11, 9)
     assert places["`event` deal.created"] == (3, 5)
