@@ -72,9 +72,10 @@ def lines(report: Report) -> Iterator[str]:
         if not each.complete:
             yield f"{each.file}:{each.line}: {each.rule} {_lack(each)}"
     seen = {each.rule for each in report.coverage if each.fires or each.silent}
-    for examined in report.examined:
-        if examined.rule in seen:
-            yield from _survivors(examined, report)
+    survivors = [line for each in report.examined if each.rule in seen for line in _survivors(each, report)]
+    yield from survivors[:_MOST_SURVIVORS]
+    if len(survivors) > _MOST_SURVIVORS:
+        yield f"… and {len(survivors) - _MOST_SURVIVORS} more; --json lists all"
     yield from _summary(report)
 
 
@@ -122,13 +123,13 @@ def _lack(coverage: Coverage) -> str:
 
 
 def _survivors(examined: Examined, report: Report) -> Iterator[str]:
-    by_place = groupby(examined.survivors, key=lambda mutant: (mutant.at, mutant.part, mutant.wanted))
-    for number, (((line, column), part, wanted), found) in enumerate(by_place):
-        if number == _MOST_SURVIVORS:
-            yield f"… and more of {examined.rule}; --json lists all"
-            return
-        yield f"{report.files[examined.rule]}:{line}:{column}: {examined.rule}: {part}"
-        yield f"    {' or '.join(mutant.change for mutant in found)}: no case notices; wanted: {wanted}"
+    """For each place, what no case notices, in two lines."""
+    for ((line, column), part, wanted), found in groupby(
+        examined.survivors, key=lambda mutant: (mutant.at, mutant.part, mutant.wanted)
+    ):
+        changes = " or ".join(mutant.change for mutant in found)
+        where = f"{report.files[examined.rule]}:{line}:{column}"
+        yield f"{where}: {examined.rule}: {part}\n    {changes}: no case notices; wanted: {wanted}"
 
 
 def _summary(report: Report) -> Iterator[str]:

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from msgspec import Struct, structs
 
+from service.engine.check_reach import CARRIES
 from service.engine.condition import ALWAYS, All, Condition, Either, Leaf, Not
 from service.engine.mutate_leaf import describe, leaf_changes
-from service.engine.paths import head, sources_of
+from service.engine.paths import SOURCES, head, sources_of
 from service.engine.rule import Rule, Step
 from service.engine.yaml_nodes import Position
 
@@ -70,19 +71,26 @@ def _step_mutants(rule: Rule, place: int, step: Step) -> Iterator[Mutant]:
 
 
 def _needless(rule: Rule) -> tuple[Leaf, ...]:
-    """Conditions without which the rule is the same.
-
-    `source: hubspot` where only HubSpot has such an object, or where another condition asks for what only HubSpot's
-    deliveries carry.
-    """
+    """Conditions without which the rule is the same: `source: hubspot` where no other source could fire it anyway."""
     sources = {source for event in rule.events for source in sources_of(event.rpartition(".")[0])}
     asked = [leaf for leaf in _conjuncts(rule.when) if leaf.operator != "exists"]
     return tuple(
         leaf
         for leaf in asked
         if (leaf.path, leaf.operator) == ("source", "eq")
-        and (sources == {leaf.test} or any(head(other.path) == leaf.test for other in asked))
+        and not any(_could_come_from(source, rule, asked) for source in sources - {leaf.test})
     )
+
+
+def _could_come_from(source: str, rule: Rule, asked: Sequence[Leaf]) -> bool:
+    """Whether one event of this source can have an answer to all that is asked."""
+    if any(head(leaf.path) in SOURCES and head(leaf.path) != source for leaf in asked):
+        return False
+    if source != "hubspot":
+        return True
+    words = {event.rpartition(".")[0]: CARRIES.get(event.rpartition(".")[2], len(asked)) for event in rule.events}
+    carried = {word: {leaf.path for leaf in asked if head(leaf.path) == word} - {f"{word}.id"} for word in words}
+    return any(len(carried[word]) <= most for word, most in words.items())
 
 
 def _conjuncts(condition: Condition) -> Iterator[Leaf]:

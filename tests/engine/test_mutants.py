@@ -92,13 +92,18 @@ def test_any_and_not_are_examined_as_a_whole() -> None:
         ("{ source: hubspot }", "contact.created"),
         ("{ source: pipedrive }", "[person.created, person.updated]"),
         ("{ source: pipedrive, pipedrive.is_bulk_edit: false }", "deal.updated"),
+        ("{ source: pipedrive, deal.a: 1, deal.b: 1 }", "deal.updated"),
     ],
 )
 def test_a_source_that_goes_without_saying_may_be_left_out(when: str, event: str) -> None:
     rules = one_rule(when, event, "{ do: upsert_contact, with: { contact: { mobile: { number: '1' } } } }")
     changed = [(mutant.part, mutant.change) for mutant in mutants(rules.rules[0])]
     assert not [change for part, change in changed if part.startswith("`source`") and change == "left out"]
-    assert "left out" in [change for part, change in _of("source", one_rule("{ source: pipedrive }"))]
+
+
+@pytest.mark.parametrize("when", ["{ source: pipedrive, deal.a: 1 }", "{ source: hubspot, deal.a: 1, deal.b: 1 }"])
+def test_a_source_among_several_matters(when: str) -> None:
+    assert "left out" in [change for _, change in _of("source", one_rule(when))]
 
 
 def _of(path: str, rules: RuleSet) -> list[tuple[str, str]]:
