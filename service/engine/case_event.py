@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast, get_args
 
-from service.engine.check_reach import CARRIES
+from service.engine.check_reach import most_properties
 from service.engine.fields import choice, kind, text
 from service.engine.paths import EVENT_NAME, OBJECTS_OF, SOURCES, VERBS, head, is_path, sources_of
 from service.engine.problem import Report, near
@@ -172,8 +172,7 @@ def _as_hubspot_sends(value: Any, verb: str, path: str, word: str) -> Any:
 
 
 def _warn_of_more_than_comes(name: str, node: Node, values: Mapping[str, Any], report: Report) -> None:
-    word, _, verb = name.rpartition(".")
-    most = CARRIES.get(verb)
+    word, most = name.rpartition(".")[0], most_properties(name)
     given = [path for path in values if head(path) == word]
     if most is not None and len(given) > most:
         brings = "one property" if most else "no property but the id"

@@ -11,7 +11,7 @@ from service.engine.case_event import FACT_FIELDS, event_of, instant_of
 from service.engine.check import check_version
 from service.engine.check_expected import check_expected
 from service.engine.fields import fields, items, kind, text
-from service.engine.folder import TEST_ENDINGS, topic
+from service.engine.folder import topic
 from service.engine.problem import Problem, Report, near
 from service.engine.rule import Rule
 from service.engine.rule_set import RuleSet
@@ -193,7 +193,7 @@ def untested(rules: RuleSet, cases: Iterable[Case]) -> tuple[Problem, ...]:
     for file, own in by_file.items():
         lacking = [rule for rule in own if rule.id not in tested and rule.mode != "off"]
         report = Report(file, rules.files[file])
-        hint = f"write a case in `{topic(file).rpartition('/')[2]}{TEST_ENDINGS[0]}` beside it"
+        hint = f"write a case in `{topic(file).rpartition('/')[2]}.test.yaml` beside it"
         if len(lacking) == len(own) > 1:
             at = lacking[0].line, lacking[0].column
             report.add("R601", at, f"none of the {len(own)} rules in this file has a test", hint, "warning")

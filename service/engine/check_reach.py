@@ -18,11 +18,17 @@ from service.engine.rule import Step
 from service.engine.values import MISSING
 from service.engine.yaml_nodes import Node, Position
 
-CARRIES: Final = {"updated": 1, "created": 0, "deleted": 0, "restored": 0, "erased": 0}
+_CARRIES: Final = {"updated": 1, "created": 0, "deleted": 0, "restored": 0, "erased": 0}
 """Verb -> properties in an event of HubSpot's; of other verbs we do not say."""
 
 _OPEN: Final = frozenset((True, False))
 _WORKFLOW: Final = "a HubSpot workflow sends as many as you choose, as `{}.enrolled`"
+
+
+def most_properties(event: str) -> int | None:
+    """How many properties HubSpot brings with an event; None if it may be all of them."""
+    return _CARRIES.get(event.rpartition(".")[2])
+
 
 Answers = Callable[[Leaf], frozenset[bool]]
 """The answers that a question can get, apart from unknown."""
@@ -69,11 +75,11 @@ def can_be(condition: Condition, wanted: bool, answers: Answers) -> bool:
 
 def _ways(event: str, when: Condition, needed: list[str], sources: list[str]) -> Iterator[Way]:
     verb = event.rpartition(".")[2]
-    if verb not in CARRIES or any(source != "hubspot" and source in sources_of(_object(event)) for source in sources):
+    if verb not in _CARRIES or any(source != "hubspot" and source in sources_of(_object(event)) for source in sources):
         yield Way(event, None)
         return
     spoken_of = [path for path in sorted({*paths(when), *needed}) if _is_property(path, event)]
-    for path in ["", *(spoken_of if CARRIES[verb] else [])]:
+    for path in ["", *(spoken_of if _CARRIES[verb] else [])]:
         way = Way(event, path)
         if can_be(when, True, _answers_of(way)):
             yield way
@@ -118,7 +124,7 @@ def _warn_of_templates(ways: list[Way], needed: list[str], nodes: Mapping[str, N
 
 
 def _what_comes(events: list[str]) -> str:
-    most = max(CARRIES[event.rpartition(".")[2]] for event in events)
+    most = max(_CARRIES[event.rpartition(".")[2]] for event in events)
     return f"HubSpot brings {'one property' if most else 'no property but the id'} with {' or '.join(events)}"
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-RULE_ENDINGS = (".yaml", ".yml")
-TEST_ENDINGS = (".test.yaml", ".test.yml")
+_ENDINGS = (".yaml", ".yml")
+_TEST_ENDINGS = (".test.yaml", ".test.yml")
 
 
 def topic(name: str) -> str:
     """The file's name without its endings: what a rule file and its test file share."""
-    return next((name.removesuffix(ending) for ending in (*TEST_ENDINGS, *RULE_ENDINGS) if name.endswith(ending)), name)
+    return next((name.removesuffix(ending) for ending in (*_TEST_ENDINGS, *_ENDINGS) if name.endswith(ending)), name)
 
 
 def read_folder(path: Path) -> dict[str, bytes]:
@@ -30,7 +30,7 @@ def read_paths(paths: Iterable[Path]) -> dict[str, bytes]:
     given, found = list(paths), dict[Path, Path]()
     for path in given:
         for file in sorted(_rule_files(path, frozenset())) if path.is_dir() else [path]:
-            if not file.name.endswith(TEST_ENDINGS):
+            if not file.name.endswith(_TEST_ENDINGS):
                 found.setdefault(file.absolute(), file)
     return {_name(path): path.read_bytes() if path in given else _content(path) for path in found.values()}
 
@@ -40,7 +40,7 @@ def read_tests(folders: Iterable[Path]) -> dict[str, bytes]:
     found = dict[Path, Path]()
     for folder in folders:
         for file in sorted(_files(folder, frozenset())):
-            if file.name.endswith(TEST_ENDINGS):
+            if file.name.endswith(_TEST_ENDINGS):
                 found.setdefault(file.absolute(), file)
     return {_name(path): _content(path) for path in found.values()}
 
@@ -63,7 +63,7 @@ UNREADABLE = b"\xff"
 
 
 def _rule_files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    return (file for file in _files(folder, above) if not file.name.endswith(TEST_ENDINGS))
+    return (file for file in _files(folder, above) if not file.name.endswith(_TEST_ENDINGS))
 
 
 def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
@@ -76,5 +76,5 @@ def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
             continue
         if entry.is_dir():
             yield from _files(entry, above | {real})
-        elif entry.name.endswith(RULE_ENDINGS):
+        elif entry.name.endswith(_ENDINGS):
             yield entry

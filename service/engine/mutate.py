@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct, structs
 
-from service.engine.check_reach import CARRIES
+from service.engine.check_reach import most_properties
 from service.engine.condition import ALWAYS, All, Condition, Either, Leaf, Not
 from service.engine.mutate_leaf import describe, leaf_changes
 from service.engine.paths import SOURCES, head, sources_of
@@ -88,9 +88,14 @@ def _could_come_from(source: str, rule: Rule, asked: Sequence[Leaf]) -> bool:
         return False
     if source != "hubspot":
         return True
-    words = {event.rpartition(".")[0]: CARRIES.get(event.rpartition(".")[2], len(asked)) for event in rule.events}
-    carried = {word: {leaf.path for leaf in asked if head(leaf.path) == word} - {f"{word}.id"} for word in words}
-    return any(len(carried[word]) <= most for word, most in words.items())
+    return any(_brings(event, asked) for event in rule.events)
+
+
+def _brings(event: str, asked: Sequence[Leaf]) -> bool:
+    """Whether HubSpot brings all the properties that are asked for."""
+    word, most = event.rpartition(".")[0], most_properties(event)
+    properties = {leaf.path for leaf in asked if head(leaf.path) == word} - {f"{word}.id"}
+    return most is None or len(properties) <= most
 
 
 def _conjuncts(condition: Condition) -> Iterator[Leaf]:
