@@ -4,7 +4,7 @@ import pytest
 
 from service.actions import ACTIONS
 from service.engine import judge_all, load, read_cases
-from tests.engine.suites import cases_of, differences, one_rule, rules_of
+from tests.engine.suites import CALL, cases_of, differences, one_rule, rules_of
 
 WON = one_rule("{ source: pipedrive, deal.status: { changed_to: won }, not: { origin: import } }")
 MADE = 'upsert_contact: { contact: { mobile: { number: "+15550100000" } } }'
@@ -102,7 +102,10 @@ def test_steps_go_on_with_the_mocked_results() -> None:
 
 
 def test_a_step_that_fails_ends_the_run() -> None:
-    assert differences(DRIP, f"results: {{ drip: {{ fails: timeout }} }}, expect: {{ r: [{FETCH}] }}") == []
+    steps = '{ do: fetch_executions, as: drip, with: { campaign: c, contact: { pipedrive: "${deal.id}" } } }'
+    rules = one_rule(then=f"{steps}, {CALL}")
+    assert differences(rules, f"results: {{ drip: {{ fails: timeout }} }}, expect: {{ r: [{FETCH}] }}") == []
+    assert differences(rules, f"results: {{ drip: {{ found: true }} }}, expect: {{ r: [{FETCH}, {MADE}] }}") == []
 
 
 def test_a_result_that_later_steps_use_must_be_given() -> None:
