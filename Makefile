@@ -26,11 +26,12 @@ run: $(STAMP) ## start everything here, send the sample deliveries, show what ha
 test: $(STAMP) ## run the tests, with coverage (all but those of chaos-test)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not chaos" --cov --cov-report=term $(ARGS)
 
-check: $(STAMP) ## format, lint, types and rules
+check: $(STAMP) ## format, lint, types, rules and their tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/sluice rules lint rules
+	@$(BIN)/sluice rules test rules --strict
 
 bench: $(STAMP) ## measure the hot paths beside their yardsticks
 	@$(BIN)/python -m tests.bench

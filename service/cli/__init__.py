@@ -12,6 +12,7 @@ from service.cli.processes import dev, sandbox, send, serve, work
 from service.cli.rules import rules
 from service.cli.rules_backtest import backtest
 from service.cli.rules_explain import explain
+from service.cli.rules_test import test
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,5 +24,6 @@ def main() -> None:
 events.add_command(replay_events)
 rules.add_command(explain)
 rules.add_command(backtest)
+rules.add_command(test)
 for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters):
     main.add_command(_command)

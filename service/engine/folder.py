@@ -7,6 +7,11 @@ _ENDINGS = (".yaml", ".yml")
 _TEST_ENDINGS = (".test.yaml", ".test.yml")
 
 
+def topic(name: str) -> str:
+    """The file's name without its endings: what a rule file and its test file share."""
+    return next((name.removesuffix(ending) for ending in (*_TEST_ENDINGS, *_ENDINGS) if name.endswith(ending)), name)
+
+
 def read_folder(path: Path) -> dict[str, bytes]:
     """Rule files of a folder and its sub-folders: name relative to it, with `/` -> content; sorted by name.
 
@@ -28,6 +33,16 @@ def read_paths(paths: Iterable[Path]) -> dict[str, bytes]:
             if not file.name.endswith(_TEST_ENDINGS):
                 found.setdefault(file.absolute(), file)
     return {_name(path): path.read_bytes() if path in given else _content(path) for path in found.values()}
+
+
+def read_tests(folders: Iterable[Path]) -> dict[str, bytes]:
+    """Test files of folders and their sub-folders: path as `read_paths` names it -> content. Raises OSError."""
+    found = dict[Path, Path]()
+    for folder in folders:
+        for file in sorted(_files(folder, frozenset())):
+            if file.name.endswith(_TEST_ENDINGS):
+                found.setdefault(file.absolute(), file)
+    return {_name(path): _content(path) for path in found.values()}
 
 
 def _name(path: Path) -> str:
@@ -55,6 +70,11 @@ def is_rule_file(path: PurePath) -> bool:
 
 
 def _rule_files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    return (file for file in _files(folder, above) if not file.name.endswith(_TEST_ENDINGS))
+
+
+def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Rule files and test files."""
     real = folder.resolve()
     if real in above:  # a link back to a folder that this one is in
         return
@@ -62,6 +82,6 @@ def _rule_files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _rule_files(entry, above | {real})
-        elif is_rule_file(PurePath(entry.name)):
+            yield from _files(entry, above | {real})
+        elif entry.name.endswith(_ENDINGS):
             yield entry

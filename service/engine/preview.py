@@ -77,17 +77,17 @@ def _spelled(expression: Expression) -> str:
 
 
 def _shape(step: Step) -> tuple[Any, ...]:
-    return step.do, step.name, step.with_, _without_lines(step.if_)
+    return step.do, step.name, step.with_, _without_places(step.if_)
 
 
 def _open(rule: Rule) -> list[Condition | None]:
     """The conditions of steps that only what earlier steps find can answer."""
-    return [None if step.results.isdisjoint(paths(step.if_)) else _without_lines(step.if_) for step in rule.steps]
+    return [None if step.results.isdisjoint(paths(step.if_)) else _without_places(step.if_) for step in rule.steps]
 
 
-def _without_lines(condition: Condition) -> Condition:
+def _without_places(condition: Condition) -> Condition:
     if isinstance(condition, Leaf):
-        return msgspec.structs.replace(condition, line=0)
+        return msgspec.structs.replace(condition, line=0, column=0)
     if isinstance(condition, Not):
-        return Not(_without_lines(condition.part), 0)
-    return msgspec.structs.replace(condition, parts=tuple(map(_without_lines, condition.parts)), line=0)
+        return Not(_without_places(condition.part), 0, 0)
+    return msgspec.structs.replace(condition, parts=tuple(map(_without_places, condition.parts)), line=0, column=0)

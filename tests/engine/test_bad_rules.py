@@ -17,5 +17,6 @@ def test_lint_says_exactly_what_is_wrong(file: Path) -> None:
     assert f" {file.stem.partition('-')[0]}: " in said
 
 
-def test_every_code_but_that_of_files_too_large_or_unreadable_has_a_golden_file() -> None:
-    assert {file.stem.partition("-")[0] for file in BAD} == CODES.keys() - {"R109", "R112"}
+def test_every_code_of_rules_but_that_of_files_too_large_or_unreadable_has_a_golden_file() -> None:
+    of_rules = {code for code in CODES if not code.startswith("R6")}
+    assert {file.stem.partition("-")[0] for file in BAD} == of_rules - {"R109", "R112"}

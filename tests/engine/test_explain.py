@@ -14,8 +14,8 @@ from service.model import Event
 from tests.engine.examples import NOW, event, rule, rules_of
 from tests.engine.test_plan import EVENTS, WHEN
 
-YES = All((), 0)
-NO = Not(YES, 0)
+YES = All((), 0, 0)
+NO = Not(YES, 0, 0)
 
 
 def leaves(condition: Condition) -> int:
@@ -40,7 +40,7 @@ def flipped(condition: Condition, way: list[int], wanted: bool = True) -> Condit
     if not way:
         return YES if wanted else NO
     if isinstance(condition, Not):
-        return Not(flipped(condition.part, way[1:], not wanted), condition.line)
+        return Not(flipped(condition.part, way[1:], not wanted), condition.line, 0)
     assert not isinstance(condition, Leaf)
     parts = list(condition.parts)
     parts[way[0]] = flipped(parts[way[0]], way[1:], wanted)
