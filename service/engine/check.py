@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from service.engine.action_kind import Actions
 from service.engine.check_conditions import compile_condition
+from service.engine.check_meaning import check_meaning
 from service.engine.check_paths import Words
-from service.engine.check_reach import check_reach
 from service.engine.check_steps import check_steps
 from service.engine.condition import ALWAYS
 from service.engine.fields import choice, fields, items, kind, text
@@ -70,7 +70,7 @@ def check_rule(node: Node, actions: Actions, report: Report) -> Rule | None:
     whole = all(problem.severity == "warning" or problem.code == "R310" for problem in report.problems[before:])
     steps = check_steps(given.get("then"), objects, actions, report)
     if when is not None and whole:  # a condition without its faulty parts asks for something else
-        check_reach(events, when, steps, given, report)
+        check_meaning(events, when, steps, given, report)
     description = text(given.get("description"), report, "`description`")
     mode = _check_mode(given.get("mode"), report)
     expires_ms = _check_expires(given.get("expires"), report)

@@ -6,6 +6,7 @@ from service.engine.action_kind import Actions
 from service.engine.check_args import check_args
 from service.engine.check_conditions import compile_condition
 from service.engine.check_paths import Words
+from service.engine.check_phones import check_phones
 from service.engine.check_templates import compile_tree
 from service.engine.condition import ALWAYS, paths
 from service.engine.fields import fields, items, text
@@ -35,7 +36,7 @@ def _check_step(index: int, node: Node, words: Words, actions: Actions, report: 
     given = fields(node, report, "a step", required=("do",), optional=("as", "if", "with"))
     if given is None:
         return None
-    do = text(given.get("do"), report, "`do`", near("", actions))
+    do = text(given.get("do"), report, "`do`", f"allowed: {', '.join(actions)}")
     name = _check_step_name(given.get("as"), words, report)
     condition = compile_condition(given["if"], words, report) if "if" in given else None
     with_node = given.get("with", Node({}, node.at, node.at))
@@ -44,6 +45,7 @@ def _check_step(index: int, node: Node, words: Words, actions: Actions, report: 
         return None
     if do in actions:
         check_args(with_node, tree, actions[do], report)
+        check_phones(with_node, tree, actions[do].phones, report)
     else:
         report.add("R501", given["do"].at, f"there is no action `{do}`", near(do, actions))
     asked = frozenset[str]() if condition is None else paths(condition)
