@@ -26,7 +26,7 @@ def check_names(
         if known:
             source, found = known[0]
             nodes_with_paths = [nodes[field] for field in ("when", "then") if field in nodes]
-            at = next(at for node in nodes_with_paths for at in mentions(node, path))
+            at = next((at for node in nodes_with_paths for at in mentions(node, path)), nodes["then"].at)
             theirs = f"{word}.{found}{rest[len(name) :]}"
             message = f"`{path}` is almost `{theirs}`, which is {_TITLES[source]}'s own"
             hint = f"did you mean `{theirs}`? a property of yours that is really called so is fine"
