@@ -9,6 +9,7 @@ from service.cli.dead import dead_letters
 from service.cli.events import events
 from service.cli.processes import dev, sandbox, send, serve, work
 from service.cli.rules import rules
+from service.cli.rules_schema import schema
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,5 +18,6 @@ def main() -> None:
     """HubSpot and Pipedrive webhooks in, YAML rules decide, Sakari calls out."""
 
 
+rules.add_command(schema)
 for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters):
     main.add_command(_command)

@@ -24,7 +24,7 @@ from service.engine.yaml_nodes import Node, Position
 VERSION: Final = 1
 DEFAULT_EXPIRES_MS: Final = 24 * 3_600_000
 
-_ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
+ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 class Checked(Struct, frozen=True):
@@ -102,7 +102,7 @@ def _check_version(node: Node, report: Report) -> None:
 
 def _check_id(node: Node | None, report: Report) -> str | None:
     rule_id = text(node, report, "`id`")
-    if node is not None and rule_id is not None and not _ID.fullmatch(rule_id):
+    if node is not None and rule_id is not None and not ID.fullmatch(rule_id):
         hint = "small letters, digits, `-` and `_`, beginning with a letter or digit"
         report.add("R205", node.at, f"`{rule_id}` cannot be an id", hint)
     return rule_id

@@ -1,6 +1,7 @@
 """The steps of a rule: nodes of `then` -> steps, with what each of them needs to know."""
 
 import re
+from typing import Final
 
 from service.engine.action_kind import Actions
 from service.engine.check_args import check_args
@@ -16,7 +17,12 @@ from service.engine.rule import Step
 from service.engine.template import expressions
 from service.engine.yaml_nodes import Node
 
-_STEP_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+STEP_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def taken_names() -> frozenset[str]:
+    """Words that paths of events begin with: no step may be named so."""
+    return OBJECTS.union(FACTS, SOURCES)
 
 
 def check_steps(node: Node | None, objects: tuple[str, ...], actions: Actions, report: Report) -> tuple[Step, ...]:
@@ -69,9 +75,9 @@ def _check_step_name(node: Node | None, words: Words, report: Report) -> str:
     name = text(node, report, "`as`")
     if node is None or name is None:
         return ""
-    if not _STEP_NAME.fullmatch(name):
+    if not STEP_NAME.fullmatch(name):
         report.add("R211", node.at, f"`{name}` cannot be the name of a step", "letters, digits and `_`, no digit first")
-    elif name in (*FACTS, *SOURCES, *OBJECTS, *words.objects):
+    elif name in taken_names() or name in words.objects:
         report.add(
             "R211", node.at, f"`{name}` is a word of events", "choose a name of your own, after what the step finds"
         )

@@ -43,12 +43,12 @@ _TYPE_ID = re.compile(r"[0-9]+-[0-9]+")
 EVENT_NAME: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 
 _SEGMENT = r"[^\s.|{}]+(?: [^\s.|{}]+)*"
-_PATH = re.compile(rf"{_SEGMENT}(?:\.{_SEGMENT})+")
+PATH: Final = re.compile(rf"{_SEGMENT}(?:\.{_SEGMENT})+")
 
 
 def is_path(text: str) -> bool:
     """Whether this is spelled as a path: a fact, or words with dots between them."""
-    return text in FACTS or _PATH.fullmatch(text) is not None
+    return text in FACTS or PATH.fullmatch(text) is not None
 
 
 def sources_of(word: str) -> tuple[str, ...]:
