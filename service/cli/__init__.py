@@ -9,6 +9,7 @@ from service.cli.dead import dead_letters
 from service.cli.events import events
 from service.cli.processes import dev, sandbox, send, serve, work
 from service.cli.rules import rules
+from service.cli.rules_new import new
 from service.cli.rules_schema import schema
 
 
@@ -18,6 +19,7 @@ def main() -> None:
     """HubSpot and Pipedrive webhooks in, YAML rules decide, Sakari calls out."""
 
 
+rules.add_command(new)
 rules.add_command(schema)
 for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters):
     main.add_command(_command)

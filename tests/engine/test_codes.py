@@ -13,7 +13,9 @@ from service.engine.problem import CODES
 ROOT = Path(__file__).parents[2]
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in (ROOT / "service" / "engine" / "codes").glob("*.md")}
 EACH = pytest.mark.parametrize("code", sorted(PAGES))
-TRIED = pytest.mark.parametrize("code", sorted(code for code in PAGES if code[1] < "6" and code not in ("R101", "R109")))
+TRIED = pytest.mark.parametrize(
+    "code", sorted(code for code in PAGES if code[1] < "6" and code not in ("R101", "R109"))
+)
 """R101 and R109 are about bytes, R6 about files beside the rules."""
 
 

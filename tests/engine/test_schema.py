@@ -17,10 +17,11 @@ from tests.rules_bad.__main__ import FOLDER
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "rules" / PLACE
 
-SEEN = frozenset(
-    "R101 R102 R103 R104 R106 R107 R108 R110 R111 R201 R202 R203 R204 R205 R207 R209 R210 R211 R213 R214 R301 R302 R303 "
-    "R306 R307 R309 R310 R401 R402 R403 R501 R502 R503 R504 R505".split()
-)
+SEEN = {
+    *("R101", "R102", "R103", "R104", "R106", "R107", "R108", "R110", "R111", "R201", "R202", "R203", "R204", "R205"),
+    *("R207", "R209", "R210", "R211", "R213", "R214", "R301", "R302", "R303", "R306", "R307", "R309", "R310", "R401"),
+    *("R402", "R403", "R501", "R502", "R503", "R504", "R505"),
+}
 """Codes of which the schema sees at least one golden file. The others are about meaning, or about several places."""
 
 
@@ -55,13 +56,12 @@ def checked(files: list[Path]) -> dict[str, Any]:
 def test_good_rules_are_good_to_the_schema(tmp_path: Path) -> None:
     files = [file for file in (ROOT / "rules").glob("*.yaml") if not file.name.endswith(".test.yaml")]
     for page in [*ROOT.glob("docs/rules/**/*.md"), ROOT / "README.md"]:
-        for number, block in enumerate(re.findall(r"^```yaml\n(version: 1.*?)^```", page.read_text(), re.M | re.S)):
+        for number, block in enumerate(re.findall(r"(?ms)^```yaml\n(version: 1.*?)^```", page.read_text())):
             files.append(tmp_path / f"{page.stem}-{number}.yaml")
             files[-1].write_text(block, encoding="utf-8")
     (odd := tmp_path / "odd.yaml").write_text(ODD, encoding="utf-8")
     found = checked([*files, odd])
-    assert found["errors"] == []
-    assert found["parse_errors"] == []
+    assert found == {"status": "ok", "errors": []}
 
 
 ODD = """\
@@ -84,4 +84,4 @@ def test_what_the_schema_can_see_it_sees() -> None:
     found = checked(bad)
     names = {Path(problem["filename"]).stem for kind in ("errors", "parse_errors") for problem in found[kind]}
     assert {name.partition("-")[0] for name in names} == SEEN
-    assert SEEN <= CODES.keys()
+    assert CODES.keys() >= SEEN
