@@ -61,8 +61,11 @@ def _clashes(condition: Condition, wanted: bool, context: list[Ask], world: Worl
         parts, part_wanted = (choice.parts, True) if isinstance(choice, Either) else (choice.parts, False)
         found = [next(_clashes(part, part_wanted, [*context, *asks], world), None) for part in parts]
         # `not: { a: 1, b: 2 }` beside `a: 1` is a way to say "b is not 2"; a branch of `any` that never holds is a slip.
-        if isinstance(choice, Either) or all(found):
-            yield from (clash for clash in found if clash is not None)
+        told = [clash for clash in found if clash is not None]
+        if isinstance(choice, Either):
+            yield from told
+        elif len(told) == len(found):
+            yield from told[:1]
 
 
 def _needed(condition: Condition, wanted: bool) -> Iterator[Ask]:
