@@ -67,7 +67,7 @@ def create_app(settings: Found) -> Litestar:
         route_handlers=[
             *(webhook(route, desk, ingress.max_body) for route in routes),
             livez,
-            metrics,
+            metrics(desk),
             readyz(desk, opened),
             *([admin(ingress.admin_token, opened, desk.now)] if ingress.admin_token else []),
         ],

@@ -32,6 +32,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
     replicas: Annotated[int, Meta(ge=0, le=10)] = 0
     claim_hours: Positive = 72
     journal_length: Positive = 1_000_000
+    dead_days: Positive = 90
     lease_s: Annotated[int, Meta(ge=3, le=600)] = 15
     """Seconds. A lane whose worker was killed goes on after this; a worker that was paused for longer has lost its lanes."""
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from service.engine import render
 from service.errors import Refusal, StoreUnavailable, TooLarge
 from service.ingress.receive import Answer, Desk, receive
-from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, exposition
+from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, SPILLED, SPILLED_AGE, SPILLED_BYTES, exposition
 from service.sources.delivery import Delivery, Route
 from service.store import Store
 
@@ -101,10 +101,19 @@ async def livez() -> str:
     return "ok"
 
 
-@get("/metrics", media_type=MediaType.TEXT)
-async def metrics() -> Response[bytes]:
-    """Give the metrics of this process."""
-    return Response(exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+def metrics(desk: Desk) -> HTTPRouteHandler:
+    """Make the handler that gives the metrics of this process."""
+
+    @get("/metrics", media_type=MediaType.TEXT)
+    async def handle() -> Response[bytes]:
+        if desk.spill:
+            waiting = desk.spill.state()
+            SPILLED.set(waiting.deliveries)
+            SPILLED_BYTES.set(waiting.bytes)
+            SPILLED_AGE.set(max(0, desk.now() - waiting.oldest_at) / 1000 if waiting.oldest_at else 0)
+        return Response(exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return handle
 
 
 class Readiness(Struct, frozen=True):
@@ -132,7 +141,7 @@ def readyz(desk: Desk, store: Store) -> HTTPRouteHandler:
             problems.append(
                 "Redis does not answer: HubSpot is told to come back, Pipedrive is spilled to disk if allowed"
             )
-        spilled = len(desk.spill.waiting) if desk.spill else 0
+        spilled = desk.spill.state().deliveries if desk.spill else 0
         rule_set = desk.rules.rule_set
         report = Readiness(ready, problems, rule_set.version, len(rule_set.rules), redis, spilled)
         return _json(report, 200 if ready else 503)

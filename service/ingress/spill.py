@@ -33,6 +33,14 @@ class Spilled(Struct, frozen=True, array_like=True):
 _decoder = msgspec.msgpack.Decoder(Spilled)
 
 
+class Waiting(Struct, frozen=True):
+    """What lies in the folder. `oldest_at`: ms, from the name of the file; 0 if there is none."""
+
+    deliveries: int
+    bytes: int
+    oldest_at: int
+
+
 class NoTaker(SluiceError):
     """No source takes a spilled delivery any more."""
 
@@ -50,6 +58,12 @@ class Spill:
     def waiting(self) -> list[Path]:
         """The deliveries that wait, in order of arrival."""
         return sorted(self._folder.glob("*.delivery"))
+
+    def state(self) -> Waiting:
+        """Count what waits."""
+        waiting = self.waiting
+        oldest = waiting[0].name.partition("-")[0] if waiting else ""
+        return Waiting(len(waiting), sum(map(_size, waiting)), int(oldest) if oldest.isdecimal() else 0)
 
     async def put(self, route: Route, delivery: Delivery) -> None:
         """Write a delivery to disk. Raises StoreUnavailable if the folder is full or cannot be written."""

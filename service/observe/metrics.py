@@ -1,6 +1,6 @@
 """Every metric of Sluice, in one place. Labels are bounded: sources, fixed words, rule ids; never ids of people or events."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry()
 
@@ -24,6 +24,11 @@ ACKNOWLEDGE = Histogram(
     registry=REGISTRY,
 )
 RUNS = Counter("sluice_runs", "Goes at a run, by what they came to", ["rule", "state"], registry=REGISTRY)
+SPILLED = Gauge("sluice_spilled_deliveries", "Deliveries that wait in the spill folder for Redis", registry=REGISTRY)
+SPILLED_BYTES = Gauge("sluice_spilled_bytes", "Their size", registry=REGISTRY)
+SPILLED_AGE = Gauge(
+    "sluice_spilled_oldest_seconds", "For how long the oldest of them has been waiting", registry=REGISTRY
+)
 
 
 def exposition() -> bytes:

@@ -10,11 +10,9 @@ from redis.exceptions import NoScriptError, RedisError
 
 from service.errors import StoreUnavailable
 from service.model import Misfit, Plan
-from service.store import keys, tickets
+from service.store import durability, keys, tickets
 from service.store.connection import Store
 from service.store.records import DeadLetter, JournalEntry, encode
-
-_FSYNCED = 1
 
 
 class Receipt(Struct, frozen=True):
@@ -102,13 +100,12 @@ class Acceptor:
             for waiting in group:
                 pipe.evalsha(script.sha, len(queue), *queue, *waiting.args)
             if options.fsync:
-                pipe.execute_command("WAITAOF", 1, options.replicas, options.accept_timeout_ms)
+                durability.wait_for_disk(pipe, options)
             answers = await pipe.execute(raise_on_error=False)
             if not isinstance(answers[0], NoScriptError):
                 break
             await self._store.redis.script_load(script.script)
-        synced = answers.pop() if options.fsync else [_FSYNCED, options.replicas]
-        if isinstance(synced, Exception) or synced[0] < _FSYNCED or synced[1] < options.replicas:
+        if options.fsync and not await durability.confirmed(self._store, answers.pop()):
             return [StoreUnavailable("Redis did not confirm that the delivery is on disk")] * len(group)
         return [_refusal(a) if isinstance(a, Exception) else a for a in answers]
 

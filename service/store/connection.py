@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 HOUR_MS = 3_600_000
-NAMES = ("accept", "begin", "claim", "forget", "record", "renew", "revive", "sweep")
+NAMES = ("accept", "begin", "claim", "drop", "forget", "record", "renew", "revive", "sweep")
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -31,6 +31,8 @@ class Options(Struct, frozen=True, kw_only=True):
     fence_ms: int = 30 * 24 * HOUR_MS
     """For how long an older fact is known to be older; a dead letter that is retried later than that is not checked."""
     ledger_ms: int = 7 * 24 * HOUR_MS
+    dead_ms: int = 90 * 24 * HOUR_MS
+    """How long a dead letter waits for a person before it is dropped."""
     ruleset_ms: int = 90 * 24 * HOUR_MS
     journal_length: int = 1_000_000
     """Events kept for explain, replay and backtest."""

@@ -128,11 +128,15 @@ async def settle(store: Store, what: Literal["retry", "drop"], letter_ids: Seque
 
 async def drop(store: Store, letter: DeadLetter) -> bool:
     """Forget a letter. Its run, if it had one, is recorded as dropped by a person. False if the letter was gone."""
-    async with store.redis.pipeline(transaction=True) as pipe:
-        pipe.delete(keys.DEAD_LETTER + letter.id)
-        pipe.zrem(keys.DEAD, letter.id)
-        if letter.run_key:
-            pipe.hset(keys.RUN + letter.run_key, mapping={"state": "dropped"})
-            pipe.pexpire(keys.RUN + letter.run_key, store.options.ledger_ms)
-        gone, *_ = await pipe.execute()
-    return bool(gone)
+    dropped = await store.run(
+        "drop",
+        [keys.DEAD, keys.DEAD_LETTER + letter.id, keys.RUN + letter.run_key],
+        [letter.id, int(bool(letter.run_key)), store.options.ledger_ms],
+    )
+    return bool(dropped)
+
+
+async def drop_old(store: Store, *, now: int) -> int:
+    """Drop the letters that nobody has looked after for as long as letters are kept; how many those were."""
+    old = [letter async for letter in find(store, Which(until=now - store.options.dead_ms))]
+    return sum([await drop(store, letter) for letter in old])

@@ -36,7 +36,7 @@ DEAD = "sluice:dead"
 """Sorted set of dead letter ids, score = when they died (ms)."""
 
 DEAD_LETTER = "sluice:dead:"
-"""+ dead letter id → DeadLetter. Kept until a person retries or drops it."""
+"""+ dead letter id → DeadLetter. Kept until a person retries or drops it, 90 days at most."""
 
 RULESET = "sluice:ruleset:"
 """+ version → the rule files by name, as MessagePack. Expires a good while after its last use."""

@@ -3,7 +3,7 @@
 import msgspec
 from redis.exceptions import RedisError
 
-from service.store import keys
+from service.store import durability, keys
 from service.store.connection import Store
 
 _files = msgspec.msgpack.Decoder(dict[str, str])
@@ -17,9 +17,11 @@ async def keep(store: Store, version: str, files: dict[str, str]) -> None:
     async with store.redis.pipeline(transaction=False) as pipe:
         pipe.set(keys.RULESET + version, msgspec.msgpack.encode(files), px=store.options.ruleset_ms)
         if store.options.fsync:
-            pipe.execute_command("WAITAOF", 1, 0, store.options.accept_timeout_ms)
-        _, *synced = await pipe.execute()
-    if synced and synced[0][0] < 1:
+            durability.wait_for_disk(pipe, store.options)
+        kept, *synced = await pipe.execute(raise_on_error=False)
+    if isinstance(kept, Exception):
+        raise kept
+    if synced and not await durability.confirmed(store, synced[0]):
         raise RedisError("the rule set was not written to disk in time")
 
 

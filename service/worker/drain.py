@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from service.errors import LeaseLost
 from service.observe.metrics import RUNS
-from service.store import lanes, tickets
+from service.store import dead, lanes, tickets
 from service.store.lanes import Notes
 from service.store.records import Lane
 from service.worker.desk import Desk
@@ -84,6 +84,12 @@ async def sweep(desk: Desk) -> None:
         log.warning(
             "leases ran out", lanes=swept.recovered, hint="a worker died or was paused; its lanes go on elsewhere"
         )
+
+
+async def tidy(desk: Desk) -> None:
+    """Drop the dead letters that nobody has looked after for months. Run every hour by one of the workers."""
+    if dropped := await dead.drop_old(desk.store, now=desk.now()):
+        log.warning("dead letters dropped", letters=dropped, hint="nobody retried or dropped them for SLUICE_DEAD_DAYS")
 
 
 async def _keep_leases(ticket: str, held: dict[asyncio.Task[None], Lane], desk: Desk) -> None:

@@ -26,7 +26,7 @@ from service.store.connection import HOUR_MS, pool
 from service.store.tokens import SharedToken
 from service.worker.backoff import Backoff
 from service.worker.desk import Desk, Rules
-from service.worker.drain import drain, sweep
+from service.worker.drain import drain, sweep, tidy
 
 log = structlog.get_logger("sluice.worker")
 
@@ -156,6 +156,7 @@ def options(settings: StoreSettings) -> Options:
         replicas=settings.replicas,
         claim_ms=settings.claim_hours * HOUR_MS,
         journal_length=settings.journal_length,
+        dead_ms=settings.dead_days * 24 * HOUR_MS,
         lease_ms=settings.lease_s * 1000,
         hold_ms=settings.lease_s * 1000,
     )
@@ -202,7 +203,10 @@ def make_worker(desk: Desk, redis_url: str, grace_s: int, **overrides: Any) -> T
     logging.getLogger("arq").setLevel(logging.WARNING)
     defaults: dict[str, Any] = {
         "functions": [func(_drain, name=tickets.FUNCTION)],
-        "cron_jobs": [cron(_sweep, name="sweep", second=set(range(60)), microsecond=0, run_at_startup=True)],
+        "cron_jobs": [
+            cron(_sweep, name="sweep", second=set(range(60)), microsecond=0, run_at_startup=True),
+            cron(_tidy, name="tidy", minute=17, second=0, microsecond=0),
+        ],
         "queue_name": tickets.QUEUE,
         "redis_pool": redis,
         "ctx": {"desk": desk},
@@ -227,3 +231,7 @@ async def _drain(ctx: dict[str, Any]) -> None:
 
 async def _sweep(ctx: dict[str, Any]) -> None:
     await sweep(ctx["desk"])
+
+
+async def _tidy(ctx: dict[str, Any]) -> None:
+    await tidy(ctx["desk"])

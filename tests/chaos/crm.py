@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from msgspec import Struct
 
 from service.dev.samples import configured_routes
 from tests.chaos.stream import Sending, Stream, notification
@@ -24,6 +25,15 @@ _PIPEDRIVE_RETRIES_S = (0.3, 1.0, 3.0)
 """Pipedrive's own delays, 3, 30 and 150 s, scaled down."""
 
 
+class Answer(Struct, frozen=True):
+    """What a delivery was told. `asked`: seconds since the epoch."""
+
+    source: str
+    asked: float
+    took_s: float
+    status: int
+
+
 class Crms:
     """Both CRMs. `answered`: facts for which a 2xx came; `outcomes`: deliveries by what came of them."""
 
@@ -35,6 +45,7 @@ class Crms:
         self._started = 0.0
         self.answered: set[int] = set()
         self.outcomes: Counter[str] = Counter()
+        self.answers: list[Answer] = []
 
     async def send_all(self, within_s: float) -> None:
         """Send the whole stream at its times. Raises TimeoutError if HubSpot was not answered in the end."""
@@ -101,12 +112,15 @@ class Crms:
         body = msgspec.json.encode(payload)
         headers = self._routes[path].sign("POST", path, body, time.time_ns() // 1_000_000)
         headers = {"content-type": "application/json", **headers}
+        asked, clock = time.time(), time.monotonic()
         try:
             answer = await http.post(self._dice.choice(self._urls) + path, content=body, headers=headers)
         except httpx.TransportError as error:
             self.outcomes[type(error).__name__] += 1
             return False
         self.outcomes[str(answer.status_code)] += 1
+        source = path.rpartition("/")[2]
+        self.answers.append(Answer(source, asked, time.monotonic() - clock, answer.status_code))
         return answer.is_success
 
     def _now(self) -> float:

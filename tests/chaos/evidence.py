@@ -8,6 +8,7 @@ from msgspec import Struct, convert
 from service.sandbox.state import Fault
 from service.store import Store, journal, keys
 from service.store.journal import Journalled
+from tests.chaos.crm import Answer, Crms
 from tests.chaos.monkey import Disturbance
 from tests.chaos.recovery import Recovery
 from tests.chaos.stage import Stage
@@ -54,13 +55,18 @@ class Evidence(Struct, frozen=True, kw_only=True):
     stubborn: tuple[str, ...] = ()
     """Processes that did not end on SIGTERM."""
     recoveries: tuple[Recovery, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    settled: float = 0.0
+    """When nothing was left to do, in seconds since the epoch."""
 
 
-async def collect(stage: Stage, answered: set[int], seen: list[Disturbance], recoveries: list[Recovery]) -> Evidence:
+async def collect(
+    stage: Stage, crms: Crms, seen: list[Disturbance], recoveries: list[Recovery], settled: float
+) -> Evidence:
     """Ask everybody."""
     state = await stage.sandbox()
     return Evidence(
-        answered=frozenset(answered),
+        answered=frozenset(crms.answered),
         entries=await _entries(stage.store),
         writes=tuple(
             Written(w["at"], w["record"], w["body"].get("attributes", {}), convert(w["fault"], Fault | None))
@@ -72,6 +78,8 @@ async def collect(stage: Stage, answered: set[int], seen: list[Disturbance], rec
         fallen=tuple(stage.fallen),
         stubborn=tuple(stage.stubborn),
         recoveries=tuple(recoveries),
+        answers=tuple(crms.answers),
+        settled=settled,
     )
 
 

@@ -7,13 +7,21 @@ from statistics import median
 
 from msgspec import Struct
 
+from tests.chaos.crm import Answer
 from tests.chaos.evidence import Evidence, Written
 from tests.chaos.excuses import excuse
+from tests.chaos.monkey import Disturbance
 from tests.chaos.recovery import Recovery
 from tests.chaos.stage import WORKERS
 from tests.chaos.stream import Stream
 
 RECOVERY_S = 30.0
+STANDSTILL_S = 7.0
+"""A pause of Valkey that is longer than this is looked at by itself."""
+_NOTICED_S = 0.5
+_PATIENCE_S = 4.5
+"""For how long a sender may wait while Valkey stands still: 3 s for Valkey, then the disk, on a machine with much to do."""
+_TOLD = {"hubspot": 503, "pipedrive": 200}
 _SAME_S = 0.1
 """Within so much, a recovery and a kill are of the same blow."""
 _ENDS = {"done", "superseded", "skipped", "dead", "unruled"}
@@ -58,7 +66,8 @@ def judge(stream: Stream, evidence: Evidence) -> Verdict:
         Check("no process fell over, or ignored SIGTERM", _processes(evidence)),
         Check(f"a killed worker's lanes go on within {RECOVERY_S:.0f} s", *_recovery(evidence)),
     )
-    return Verdict(checks, tuple(repeats))
+    still = [one for one in evidence.disturbances if one.target == "valkey" and one.ends - one.begins > STANDSTILL_S]
+    return Verdict((*checks, *(_standstill(one, evidence) for one in still)), tuple(repeats))
 
 
 def _lost(evidence: Evidence) -> Iterator[str]:
@@ -177,3 +186,23 @@ def _hindered(one: Recovery, evidence: Evidence) -> bool:
 
 def _range(took: list[float]) -> str:
     return f"median {median(took):.1f} s, longest {max(took):.1f} s of {len(took)}" if took else "none"
+
+
+def _standstill(pause: Disturbance, evidence: Evidence) -> Check:
+    """While Valkey stood still HubSpot had to come back, and Pipedrive's deliveries went to disk, both before long."""
+    asked = [a for a in evidence.answers if pause.begins + _NOTICED_S <= a.asked <= pause.ends - _PATIENCE_S]
+    wrong = [f"{a.source} was told {a.status}" for a in asked if a.status != _TOLD[a.source]]
+    wrong += [f"{a.source} waited {a.took_s:.1f} s" for a in asked if a.took_s > _PATIENCE_S]
+    wrong += [] if {a.source for a in asked} == set(_TOLD) else ["not both CRMs sent something meanwhile"]
+    told = ", ".join(f"{many} times {status} to {who}" for (who, status), many in _counted(asked))
+    slowest = max((a.took_s for a in asked), default=0.0)
+    after = evidence.settled - pause.ends
+    return Check(
+        f"Valkey stood still for {pause.ends - pause.begins:.0f} s, and every sender was told what it should be",
+        tuple(wrong),
+        f"{told}; the slowest after {slowest:.1f} s; all that had waited was done {after:.1f} s after it went on",
+    )
+
+
+def _counted(answers: list[Answer]) -> list[tuple[tuple[str, int], int]]:
+    return sorted(Counter((answer.source, answer.status) for answer in answers).items())

@@ -43,7 +43,7 @@ async def play(script: Script, folder: Path) -> Played:
         await stage.misbehave([], script.seed)
         await _settle(stage, script.settle_s)
         took_s = time.monotonic() - started
-        evidence = await collect(stage, crms.answered, *acts.result())
+        evidence = await collect(stage, crms, *acts.result(), time.time())
     (folder / "evidence.json").write_bytes(msgspec.json.encode(evidence))
     return Played(evidence, crms.outcomes, took_s)
 

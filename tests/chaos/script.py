@@ -115,6 +115,37 @@ def sleepers(seed: int, events: int, kills: int, sabotage: str | None = None) ->
     )
 
 
+def standstill(seed: int, events: int, seconds: int, sabotage: str | None = None) -> Script:
+    """Write a run in which Valkey stands still for so many seconds under load, and the load ends with that."""
+    dice, before_s = random.Random(seed), 8.0
+    return Script(
+        seed=seed,
+        stream=stream.make(dice, events, before_s + seconds),
+        acts=(Act(before_s, "valkey", "stop", seconds),),
+        alone=(),
+        moods=[],
+        lease_s=3,
+        settle_s=120,
+        sabotage=sabotage,
+    )
+
+
+def restarts(seed: int, events: int, ends: int, sabotage: str | None = None) -> Script:
+    """Write a run in which our own processes are asked to end under load, again and again, and Sakari takes its time."""
+    dice, pause_s = random.Random(seed), 2.0
+    targets = (*WORKERS, *INGRESSES)
+    return Script(
+        seed=seed,
+        stream=stream.make(dice, events, pause_s * ends),
+        acts=tuple(Act(1 + pause_s * n + dice.random(), targets[n % 4], "term", 0.2) for n in range(ends)),
+        alone=(),
+        moods=[{"path": "/attributes/", "slow_ms": 300, "probability": 0.5}],
+        lease_s=15,
+        settle_s=60,
+        sabotage=sabotage,
+    )
+
+
 Writer = Callable[[int, int, int, str | None], Script]
 
 WRITERS: dict[str, tuple[Writer, int, int]] = {
@@ -122,5 +153,7 @@ WRITERS: dict[str, tuple[Writer, int, int]] = {
     "short": (short, 600, 6),
     "outages": (outages, 1500, 9),
     "sleepers": (sleepers, 1500, 5),
+    "standstill": (standstill, 3000, 60),
+    "restarts": (restarts, 1500, 12),
 }
-"""Name -> who writes it, with how many events and how many kills (or naps) unless told otherwise."""
+"""Name -> who writes it, with how many events and how many kills (naps, seconds, ends) unless told otherwise."""

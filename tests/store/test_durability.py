@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.dev.processes import embedded_redis
-from service.errors import SettingsError
-from service.store import Options, Store, durability, open_store
+from service.errors import SettingsError, StoreUnavailable
+from service.store import Acceptor, Options, Store, durability, open_store, rulesets
+from tests.store.conftest import NOW, MakePlan
 
 
 async def _acl(store: Store, rule: str) -> None:
@@ -64,3 +65,26 @@ async def test_a_server_too_old_to_say_when_data_is_on_disk_is_named(tmp_path: P
         with pytest.raises(SettingsError, match="has no WAITAOF"):
             await durability.check(old)
         await old.close()
+
+
+async def test_an_old_server_that_syncs_before_it_answers_will_do(tmp_path: Path, make_plan: MakePlan) -> None:
+    settings = ("--rename-command", "WAITAOF", "", "--appendfsync", "always")
+    async with embedded_redis(tmp_path, *settings) as url:
+        old = open_store(url, Options())
+        assert await durability.check(old) == []
+        assert (await Acceptor(old).accept("hubspot", [make_plan()], [], now=NOW)).accepted == 1
+        await rulesets.keep(old, "v1", {})
+        with pytest.raises(SettingsError, match="SLUICE_REPLICAS"):
+            await durability.check(replace(old, options=Options(replicas=1)))
+        await old.redis.config_set("appendfsync", "everysec")
+        with pytest.raises(StoreUnavailable):
+            await Acceptor(old).accept("hubspot", [make_plan("later")], [], now=NOW)
+        await old.close()
+
+
+async def test_a_replica_is_named(store: Store, tmp_path: Path) -> None:
+    port = str(store.redis.connection_pool.connection_kwargs["port"])
+    async with embedded_redis(tmp_path, "--replicaof", "127.0.0.1", port) as url:
+        replica = open_store(url, Options())
+        assert any("is a replica" in warning for warning in await durability.check(replica))
+        await replica.close()
