@@ -18,7 +18,9 @@ from service.engine.paths import EVENT_NAME, SOURCES
 @click.argument("rule_id", metavar="ID")
 @click.option("--event", metavar="EVENT", help="What it is for, e.g. contact.updated.")
 @click.option("--source", type=click.Choice(SOURCES), help="The CRM.")
-@click.option("--action", type=click.Choice(list(ACTIONS)), default="update_attributes", show_default=True)
+@click.option(
+    "--action", type=click.Choice(list(ACTIONS)), default="update_attributes", show_default=True, help="Its step."
+)
 @click.option(
     "--file", "path", type=click.Path(dir_okay=False, path_type=Path), help="rules/SOURCE-OBJECTs.yaml if left out."
 )

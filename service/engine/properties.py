@@ -114,7 +114,7 @@ def meant(source: str, word: str, name: str) -> str | None:
     if (found := by_fold.get(_fold(name))) is not None:
         return found
     candidates = sorted({by_slip[slip] for slip in _slips(name) if slip in by_slip})
-    return next((other for other in candidates if _digits(other) == _digits(name)), None)
+    return next((other for other in candidates if _is_one_slip(name, other) and _digits(other) == _digits(name)), None)
 
 
 @lru_cache
@@ -129,10 +129,20 @@ def _fold(name: str) -> str:
 
 
 def _slips(name: str) -> set[str]:
-    """The name, and the name without one of its letters: two names that share one are one slip apart."""
+    """The name, and the name without one of its letters: two names that are one slip apart share one of these."""
     if len(name) < _SHORTEST:
         return set()
     return {name} | {name[:at] + name[at + 1 :] for at in range(len(name))}
+
+
+def _is_one_slip(name: str, other: str) -> bool:
+    """Whether one letter is wrong, missing, too many, or swapped with the next: `counter` is not `country`."""
+    if len(name) != len(other):
+        return min(name, other, key=len) in _slips(max(name, other, key=len))
+    wrong = [at for at in range(len(name)) if name[at] != other[at]]
+    first, last = wrong[0], wrong[-1]
+    swapped = last == first + 1 and name[first : last + 1] == other[last] + other[first]
+    return len(wrong) == 1 or swapped
 
 
 def _digits(name: str) -> str:

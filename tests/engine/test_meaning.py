@@ -157,6 +157,8 @@ def test_a_not_needs_an_answer(kind: str, when: str, found: list[str]) -> None:
         ("contact.enrolled", "{ contact.phone2: x }", []),
         ("contact.enrolled", "{ contact.favourite_colour: x }", []),
         ("contact.enrolled", "{ contact.cite: x }", []),
+        ("contact.enrolled", "{ contact.counter: x }", []),
+        ("contact.enrolled", "{ contact.lifecyclestoge: x }", ["R314"]),
         ("deal.enrolled", "{ source: hubspot, deal.dealstag: x }", ["R314"]),
         ("deal.updated", "{ source: pipedrive, deal.stage_ids: x }", ["R314"]),
         ("deal.updated", "{ source: pipedrive, deal.custom_fields.stageid: x }", []),
