@@ -5,10 +5,10 @@ STAMP := .venv/.ready
 SEEDS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench chaos lock clean
+.PHONY: help setup run test check bench chaos chaos-test lock clean
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the environment in .venv from the locked requirements
 
@@ -23,20 +23,24 @@ $(STAMP): requirements-dev.txt pyproject.toml
 run: $(STAMP) ## start everything here, send the sample deliveries, show what happens (ONCE=1: exit after the samples)
 	@$(BIN)/sluice dev $(if $(ONCE),--once)
 
-test: $(STAMP) ## run all tests, with coverage
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(ARGS)
+test: $(STAMP) ## run the tests, with coverage (all but those of chaos-test)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not chaos" --cov --cov-report=term $(ARGS)
 
-check: $(STAMP) ## format, lint, types and rules
+check: $(STAMP) ## format, lint, types, rules and their tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/sluice rules lint rules
+	@$(BIN)/sluice rules test rules --strict
 
 bench: $(STAMP) ## measure the hot paths beside their yardsticks
 	@$(BIN)/python -m tests.bench
 
 chaos: $(STAMP) ## kill every process again and again under load, check every promise (SEEDS="1 2 3", ARGS=--short)
 	@for seed in $(SEEDS); do $(BIN)/python -m tests.chaos --seed $$seed $(ARGS) || exit 1; done
+
+chaos-test: $(STAMP) ## short chaos runs, and the faults that they must find (three minutes)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m chaos $(ARGS)
 
 lock: ## renew the locked requirements (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.txt pyproject.toml

@@ -14,7 +14,6 @@ from redis.exceptions import RedisError
 
 from service import sources
 from service.actions import ACTIONS
-from service.engine import render
 from service.errors import SettingsError, StoreUnavailable
 from service.ingress.admin import admin
 from service.ingress.http import fault, livez, metrics, readyz, too_deep, webhook
@@ -37,6 +36,8 @@ WANTED: dict[type[msgspec.Struct], str] = {
 """The settings that `sluice serve` reads, and their prefixes."""
 
 _KEEP_RULES_S = 60
+_LOOK_AT_RULES_S = 2
+"""A change is taken up at the second look. Contents are compared, since a mounted ConfigMap tells nothing else reliably."""
 _DRAIN_SPILL_S = 1
 
 
@@ -52,10 +53,11 @@ def create_app(settings: Found) -> Litestar:
     async def life(_: Litestar) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_exception_handler(logs.unhandled)
         for problem in desk.rules.problems:
-            log.warning("rule problem", problem=render(problem))
+            log.warning("rule problem", problem=problem)
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
         async with asyncio.TaskGroup() as tasks:
-            chores = [tasks.create_task(_keep_rules(desk)), tasks.create_task(_drain_spill(desk, by_path))]
+            doing = (_keep_rules(desk), _watch_rules(desk), _drain_spill(desk, by_path))
+            chores = [tasks.create_task(chore) for chore in doing]
             try:
                 yield
             finally:
@@ -126,9 +128,18 @@ async def _keep_rules(desk: Desk) -> None:
     """Write the rule set to Redis again and again: it must be there even after Redis lost everything."""
     while True:
         with contextlib.suppress(StoreUnavailable):
-            if desk.rules.usable:
-                await desk.rules.keep()
+            await desk.rules.keep()
         await asyncio.sleep(_KEEP_RULES_S)
+
+
+async def _watch_rules(desk: Desk) -> None:
+    """Take changed rules into use, and say what is wrong with them."""
+    while True:
+        await asyncio.sleep(_LOOK_AT_RULES_S)
+        with contextlib.suppress(StoreUnavailable):
+            if await desk.rules.refresh():
+                for problem in desk.rules.problems:
+                    log.warning("rule problem", problem=problem)
 
 
 async def _drain_spill(desk: Desk, routes: dict[str, Route]) -> None:

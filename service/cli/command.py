@@ -1,6 +1,7 @@
 """What every command shares: where it prints, how it runs, which installation it looks at."""
 
 import asyncio
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -56,6 +57,16 @@ async def opened() -> AsyncIterator[Store]:
 def now_ms() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+def ago(text: str | None) -> int | None:
+    """The instant (ms) that lies `2h`, `7d` … back; None for None. Raises click.BadParameter."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,6})([smhdw])", text)
+    if match is None:
+        raise click.BadParameter(f"`{text}` is no duration; write 30s, 15m, 2h, 7d or 2w")
+    return now_ms() - int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[match[2]] * 1000
 
 
 def tell_settings(error: SettingsError) -> NoReturn:

@@ -1,13 +1,12 @@
 """`sluice dead …`: what could not be done; look at it, try it again, drop it."""
 
-import re
 from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
 import rich_click as click
 
-from service.cli.command import command, json_option, now_ms, opened, out
+from service.cli.command import ago, command, json_option, now_ms, opened, out
 from service.dev import view
 from service.store import Store, dead, journal
 from service.store.dead import Which
@@ -35,17 +34,8 @@ def which_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _which(reason: str, rule: str, kind: str | None, object_id: str, since: str | None, until: str | None) -> Which:
     return Which(
-        reason=reason, rule=rule, kind=kind or "", object=object_id, since=_ago(since) or 0, until=_ago(until) or 0
+        reason=reason, rule=rule, kind=kind or "", object=object_id, since=ago(since) or 0, until=ago(until) or 0
     )
-
-
-def _ago(text: str | None) -> int | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+)([smhdw])", text)
-    if match is None:
-        raise click.BadParameter(f"`{text}` is no duration; write 30s, 15m, 2h, 7d or 2w")
-    return now_ms() - int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[match[2]] * 1000
 
 
 @dead_letters.command("list")

@@ -3,10 +3,14 @@
 import msgspec
 import rich_click as click
 
+from service.cli import rule_sets
+from service.cli.as_test import NotATest, as_test
 from service.cli.command import command, err, json_option, opened, out
-from service.dev import view
+from service.dev import verdicts, view
+from service.engine import Preview, RuleSet, preview
 from service.observe.mask import mask
 from service.store import journal
+from service.store.journal import Story
 from service.store.records import plain
 
 
@@ -39,10 +43,18 @@ async def list_events(most: int, as_json: bool) -> None:
 @events.command("show")
 @click.argument("event_id")
 @click.option("--unmasked", is_flag=True, help="Show personal data.")
+@click.option(
+    "--as-test", "wants_test", is_flag=True, help="Print it as a case for `sluice rules test`, people made up."
+)
+@click.option("--rule", metavar="ID", help="With --as-test: write it for the tests of this rule.")
 @json_option
 @command
-async def show_event(event_id: str, unmasked: bool, as_json: bool) -> int:
+async def show_event(event_id: str, unmasked: bool, wants_test: bool, rule: str | None, as_json: bool) -> int:
     """Show one event: its fields, its rules, their steps, Sakari's answers."""
+    if wants_test and (unmasked or as_json):
+        raise click.UsageError("--as-test goes with neither --unmasked nor --json")
+    if rule is not None and not wants_test:
+        raise click.UsageError("--rule goes with --as-test")
     async with opened() as store:
         try:
             event = await journal.read(store, event_id)
@@ -52,9 +64,43 @@ async def show_event(event_id: str, unmasked: bool, as_json: bool) -> int:
             err.print(f"There is no event {event_id} in the journal (any more).")
             return 1
         story = await journal.story(store, event)
+        needed = wants_test or story.shadowed
+        rule_set = await rule_sets.of_version(store, event.entry.ruleset) if needed else None
+    if wants_test:
+        return _print_test(story, rule_set, rule)
+    would = _would(story, rule_set)
     if as_json:
-        click.echo(msgspec.json.encode(plain(story) if unmasked else mask(plain(story))))
+        told = {**plain(story), "would": plain(would)}
+        click.echo(msgspec.json.encode(told if unmasked else mask(told)))
         return 0
-    for line in view.lines(story, masked=not unmasked):
+    shown = {
+        rule: [f"        {line}" for line in verdicts.step_lines(steps if unmasked else verdicts.masked_steps(steps))]
+        for rule, steps in would.items()
+    }
+    for line in view.lines(story, masked=not unmasked, would=shown):
         out.print(line, highlight=False, soft_wrap=True)
+    out.print(f"    Why these rules and no others: sluice rules explain {story.id}", style="dim", highlight=False)
+    return 0
+
+
+def _would(story: Story, rule_set: RuleSet | None) -> dict[str, tuple[Preview, ...]]:
+    """What the rules in `mode: shadow` would have called, as far as the rule set of that day is still kept."""
+    if rule_set is None:
+        return {}
+    entry = story.entry
+    matched = (rule_set.by_id[rule] for rule in story.shadowed if rule in rule_set.by_id)
+    return {rule.id: preview(rule, entry.event, entry.received_at) for rule in matched}
+
+
+def _print_test(story: Story, rule_set: RuleSet | None, rule: str | None) -> int:
+    if rule_set is None:
+        err.print(
+            "The rules that decided this event are no longer kept, so nobody can say what the test should expect."
+        )
+        return 1
+    try:
+        click.echo(as_test(story, rule_set, rule), nl=False)
+    except NotATest as error:
+        err.print(f"No test can be made of this event: {error}.", markup=False, highlight=False, soft_wrap=True)
+        return 1
     return 0

@@ -2,6 +2,8 @@
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import rich_click as click
@@ -9,13 +11,14 @@ import rich_click as click
 from service.actions import ACTIONS
 from service.cli.command import json_option
 from service.cli.rules_report import FORMS, code_page
-from service.engine import Loaded, load, read_paths
+from service.cli.suite import lint_tests
+from service.engine import Loaded, Problem, load, read_paths
 from service.engine.problem import CODES, near
 
 
 @click.group()
 def rules() -> None:
-    """Check rules, write new ones, set up your editor."""
+    """Check rules, test them, write new ones, set up your editor."""
 
 
 @rules.command()
@@ -24,7 +27,9 @@ def rules() -> None:
 @json_option
 @click.option("--explain", "code", metavar="CODE", help="Print the page of a code, e.g. R203, and check nothing.")
 def lint(paths: tuple[Path, ...], form: str | None, as_json: bool, code: str | None) -> None:
-    """Check rule files, and all those in folders; every mistake with its place. PATH: `rules` if none is given.
+    """Check rule files and their tests, and all those in folders; every mistake with its place.
+
+    PATH: `rules` if none is given.
 
     Exit 1 if there is an error. `--format github` makes annotations for a workflow on GitHub.
     """
@@ -33,21 +38,34 @@ def lint(paths: tuple[Path, ...], form: str | None, as_json: bool, code: str | N
         return
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} ask for two forms at once")
-    files = _read(paths)
-    loaded = _checked(files)
-    said = FORMS["json" if as_json else form or "text"](loaded, len(files))
+    if not paths and not Path("rules").is_dir():
+        raise click.UsageError("there is no folder `rules` here: name the files or folders to check")
+    try:
+        loaded, problems, files = _checked(paths or (Path("rules"),))
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from None
+    said = FORMS["json" if as_json else form or "text"](problems, files, loaded.found)
     if said:
         click.echo(said)
     if not loaded.found:
         click.echo("warning: there is no rule in what was checked", err=True)
-    sys.exit(1 if loaded.broken else 0)
+    sys.exit(1 if any(problem.severity == "error" for problem in problems) else 0)
 
 
-def _checked(files: dict[str, bytes]) -> Loaded:
-    """Load without collecting garbage: rules are trees without cycles, and looking for some doubles the time."""
+def _checked(paths: tuple[Path, ...]) -> tuple[Loaded, tuple[Problem, ...], int]:
+    """The rules, what is wrong with them and with their tests, and how many rule files there are. Raises OSError."""
+    with _no_garbage():
+        files = read_paths(paths)
+        loaded = load(files, ACTIONS)
+        return loaded, (*loaded.problems, *lint_tests(paths, loaded)), len(files)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Rules are trees without cycles: looking for some takes almost as long as checking the rules."""
     gc.disable()
     try:
-        return load(files, ACTIONS)
+        yield
     finally:
         gc.enable()
 
@@ -57,12 +75,3 @@ def _explain(code: str) -> None:
     if page is None:
         raise click.UsageError(f"there is no code {code}; {near(code.upper(), CODES)}")
     click.echo(page, nl=False)
-
-
-def _read(paths: tuple[Path, ...]) -> dict[str, bytes]:
-    if not paths and not Path("rules").is_dir():
-        raise click.UsageError("there is no folder `rules` here: name the files or folders to check")
-    try:
-        return read_paths(paths or (Path("rules"),))
-    except OSError as error:
-        raise click.UsageError(f"{error.filename}: {error.strerror}") from None

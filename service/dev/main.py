@@ -269,7 +269,7 @@ def _tell_what_next(stage: Stage, console: Console) -> None:
         "  # make the stand-in for Sakari refuse the next write, send one, and see a dead letter",
         "  [bold]curl -X PUT " + stage.environ["SLUICE_SAKARI_URL"] + "/_sandbox/misbehaviour "
         """-d '{"faults": [{"path": "/attributes/", "status": 400, "times": 1}]}'[/]""",
-        f"  # edit {stage.environ['SLUICE_RULES']}/*.yaml, check, and start again",
+        f"  # edit {stage.environ['SLUICE_RULES']}/*.yaml, and check: a change is live within seconds",
         "  [bold].venv/bin/sluice rules lint[/]",
         f"All addresses and secrets stand in {DEV_FILE}. Ctrl-C stops everything.",
         "",

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
+import msgspec
 from msgspec import Struct
 
-from service.errors import SettingsError
+from service.errors import Malformed, SettingsError
 from service.settings import read
 from service.sources import SOURCES
-from service.sources.delivery import Route
+from service.sources.delivery import Delivery, Normalised, Route
 from service.sources.fixture import Fixture, read_fixture
 
 
@@ -38,6 +39,38 @@ def find(fixtures: Path, source: str, name: str) -> Path:
             return folder
     known = sorted(path.parent.name for path in fixtures.glob(f"{source}/*/request.http"))
     raise FileNotFoundError(f"no fixture `{name}` for {source}; there are: {', '.join(known) or 'none here'}")
+
+
+def normalised(folder: Path, now_ms: int) -> Normalised:
+    """What a fixture means to its source: signed with a made-up secret, verified and normalised as a delivery is.
+
+    Raises Malformed if it is no request that a source takes.
+    """
+    fixture = read_fixture(folder)
+    path = fixture.target.partition("?")[0]
+    route = next((route for route in configured_routes(_made_up()) if route.path == path), None)
+    if route is None:
+        raise Malformed(f"{folder.name}/request.http: no source takes {path}")
+    proof = route.sign(fixture.method, fixture.target, fixture.body, now_ms)
+    delivery = Delivery(
+        method=fixture.method,
+        target=fixture.target,
+        headers={name.lower(): value for name, value in proof.items()},
+        body=fixture.body,
+        received_at=now_ms,
+    )
+    return route.normalise(route.verify(delivery))
+
+
+def _made_up() -> dict[str, str]:
+    """Settings that open every path of every source."""
+    secrets = {
+        f"SLUICE_{name.upper()}_{field.name.upper()}": "made-up"
+        for name, source in SOURCES.items()
+        for field in msgspec.structs.fields(source.Config)
+        if field.type is not bool
+    }
+    return {"SLUICE_PUBLIC_URL": "http://127.0.0.1", **secrets}
 
 
 def configured_routes(environ: Mapping[str, str]) -> list[Route]:

@@ -1,11 +1,13 @@
 """Events and what came of them, for a person at a terminal."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from rich.markup import escape
 
+from service.model import Event
 from service.observe.mask import mask
 from service.store.journal import Story
 from service.store.records import RunRecord, StepRecord
@@ -23,30 +25,39 @@ _MARKS = {
 }
 
 
-def lines(story: Story, *, masked: bool = True) -> list[str]:
-    """Tell a story in lines of rich markup. `masked` hides what looks like personal data."""
-    event = story.entry.event
-    where = f"{event.source} {event.account}  {event.object_type} {event.object_id or '?'}"
-    head = f"[bold]{escape(event.type)}[/]  {escape(where)}"
-    facts = ", ".join(_pair(path, event.values[path], masked) for path in _telling(event.values, event.changed)[:6])
-    by = f"by {escape(event.actor or 'nobody named')} ({event.origin})"
-    told = [
-        f"[cyan]●[/] {head}  [dim]{_clock(story.entry.received_at)}  {story.id}[/]",
-        f"    {facts or '[dim]no fields[/]'}  [dim]{by}[/]",
-    ]
+def lines(story: Story, *, masked: bool = True, would: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """Tell a story in lines of rich markup. `masked` hides what looks like personal data.
+
+    `would`: rule -> lines on what it would have called, for rules in `mode: shadow`.
+    """
+    told = head(story.entry.event, story.entry.received_at, story.id, masked=masked)
     for rule, run in story.runs.items():
         told += _run(rule, run, story, masked)
-    told += [f"    [dim]◌ {escape(rule)}  shadow: would have run, called nothing[/]" for rule in story.entry.shadowed]
-    told += [f"    [red]✗ {escape(f.rule)}[/]  {escape(f.message)}  → sluice dead list" for f in story.entry.failures]
-    if len(told) == 2:
+    for rule in story.shadowed:
+        told.append(f"    [dim]◌ {escape(rule)}  shadow: would have run, called nothing[/]")
+        told += (would or {}).get(rule, ())
+    told += [f"    [red]✗ {escape(f.rule)}[/]  {escape(f.message)}  → sluice dead list" for f in story.failures]
+    if not story.states:
         told.append("    [dim]no rule was meant for it[/]")
     return [printable(line) for line in told]
+
+
+def head(event: Event, at: int, event_id: str, *, masked: bool = False) -> list[str]:
+    """Tell what happened, in two lines of rich markup. `at`: when it came in (ms)."""
+    where = f"{event.source} {event.account}  {event.object_type} {event.object_id or '?'}"
+    facts = ", ".join(_pair(path, event.values[path], masked) for path in _telling(event.values, event.changed)[:6])
+    by = f"by {escape(event.actor or 'nobody named')} ({event.origin})"
+    return [
+        f"[cyan]●[/] [bold]{escape(event.type)}[/]  {escape(where)}  [dim]{_clock(at)}  {event_id}[/]",
+        f"    {facts or '[dim]no fields[/]'}  [dim]{by}[/]",
+    ]
 
 
 def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
     took = f"  [dim]{run.ended_at - story.entry.received_at} ms after it arrived[/]" if run.ended_at else ""
     tries = f"  [yellow]{run.tries} failed {'try' if run.tries == 1 else 'tries'}[/]" if run.tries else ""
     why = f"  {escape(run.message)}" if run.message else ""
+    why += f"  [dim]added by a replay under {story.replayed[rule]}[/]" if rule in story.replayed else ""
     told = [f"    {_MARKS[run.state]} [bold]{escape(rule)}[/]  {run.state}{took}{tries}{why}"]
     return told + [_step(number, step, masked) for number, step in sorted(run.steps.items())]
 
@@ -54,7 +65,7 @@ def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
 def _step(number: int, step: StepRecord, masked: bool) -> str:
     parts = [f"        {_MARKS[step.state]} step {number + 1} {step.do}"]
     if step.args is not None:
-        parts.append(escape(_short(mask(step.args) if masked else step.args)))
+        parts.append(escape(short(mask(step.args) if masked else step.args)))
     if step.result:
         parts.append("→ " + ", ".join(_pair(path, value, masked) for path, value in step.result.items()))
     if step.state != "done":
@@ -72,10 +83,11 @@ def _telling(values: dict[str, Any], changed: tuple[str, ...]) -> list[str]:
 
 
 def _pair(path: str, value: Any, masked: bool) -> str:
-    return escape(f"{path} = {_short(mask(value, path) if masked else value)}")
+    return escape(f"{path} = {short(mask(value, path) if masked else value)}")
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Say a value in at most 160 characters."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= 160 else text[:159] + "…"
 
@@ -92,3 +104,8 @@ def printable(text: str) -> str:
 def day(at: int) -> str:
     """Say an instant (ms) in local time, to the second."""
     return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def counted(number: int, word: str) -> str:
+    """Say how many: `1 run`, `1,200 runs`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

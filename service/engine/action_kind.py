@@ -23,6 +23,10 @@ class ActionKind(Protocol):
     def check(self) -> Check | None:
         """What the types cannot say."""
 
+    @property
+    def target(self) -> Callable[[Any], Any] | None:
+        """For writes: what `args` would touch. Raises Permanent if that is nothing."""
+
 
 class Wanted(Struct, frozen=True):
     """An action's wishes, read once for all rules."""

@@ -43,7 +43,7 @@ def check_file(root: Node, actions: Actions, report: Report) -> Checked:
     if top is None:
         return Checked()
     if "version" in top:
-        _check_version(top["version"], report)
+        check_version(top["version"], report)
     if "rules" not in top or top["rules"].value in (None, ()):
         return Checked()
     nodes = items(top["rules"], report, "`rules`", "each rule begins with `- id: …`") or ()
@@ -86,6 +86,7 @@ def check_rule(node: Node, actions: Actions, report: Report) -> Rule | None:
         expires_ms=expires_ms,
         file=report.file,
         line=node.at[0],
+        column=node.at[1],
     )
 
 
@@ -94,7 +95,8 @@ def _ids(nodes: tuple[Node, ...]) -> list[tuple[str, Position]]:
     return [(node.value, node.at) for node in found if isinstance(node.value, str)]
 
 
-def _check_version(node: Node, report: Report) -> None:
+def check_version(node: Node, report: Report) -> None:
+    """Note a version of the language that is not this one."""
     if node.value != VERSION or isinstance(node.value, bool | float):
         given = f"`{node.value}`" if isinstance(node.value, int | float) else kind(node)
         report.add("R204", node.at, f"`version` cannot be {given}", f"this is version {VERSION} of the language")

@@ -16,7 +16,6 @@ from service.model import Origin
 
 def compile_condition(node: Node, words: Words, report: Report) -> Condition | None:
     """A mapping of conditions that must all hold; None where the report says why not."""
-    line = node.at[0]
     if not isinstance(node.value, dict):
         report.add("R201", node.at, f"a condition is a mapping, not {kind(node)}", "`contact.lifecyclestage: customer`")
         return None
@@ -30,23 +29,22 @@ def compile_condition(node: Node, words: Words, report: Report) -> Condition | N
         else:
             parts += _compile_path(key, value, words, report)
     good = tuple(part for part in parts if part is not None)
-    return good[0] if len(good) == 1 else All(good, line)
+    return good[0] if len(good) == 1 else All(good, *node.at)
 
 
 def _compile_all(node: Node, words: Words, report: Report) -> Condition | None:
-    return All(_compile_list(node, "all", words, report), node.key_at[0])
+    return All(_compile_list(node, "all", words, report), *node.key_at)
 
 
 def _compile_any(node: Node, words: Words, report: Report) -> Condition | None:
-    return Either(_compile_list(node, "any", words, report), node.key_at[0])
+    return Either(_compile_list(node, "any", words, report), *node.key_at)
 
 
 def _compile_not(node: Node, words: Words, report: Report) -> Condition | None:
-    line = node.key_at[0]
     if isinstance(node.value, tuple):  # none of them
-        return Not(Either(_compile_list(node, "not", words, report), line), line)
+        return Not(Either(_compile_list(node, "not", words, report), *node.key_at), *node.key_at)
     part = compile_condition(node, words, report)
-    return None if part is None else Not(part, line)
+    return None if part is None else Not(part, *node.key_at)
 
 
 _COMBINE: dict[str, Callable[[Node, Words, Report], Condition | None]] = {
@@ -94,7 +92,7 @@ def _compile_leaf(path: str, name: str, node: Node, words: Words, report: Report
         return None
     if path in _CLOSED and name in _EQUALITIES:
         _check_values(node, path, report)
-    return Leaf(path, name, operand, test, node.key_at[0])
+    return Leaf(path, name, operand, test, *node.key_at)
 
 
 _CLOSED: Final = {"source": SOURCES, "origin": get_args(Origin)}

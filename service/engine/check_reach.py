@@ -26,6 +26,12 @@ _CARRIES: Final = {"updated": 1, "created": 0, "deleted": 0, "restored": 0, "era
 _OPEN: Final = frozenset((True, False))
 _WORKFLOW: Final = "a HubSpot workflow sends as many as you choose, as `{}.enrolled`"
 
+
+def most_properties(event: str) -> int | None:
+    """How many properties HubSpot brings with an event; None if it may be all of them."""
+    return _CARRIES.get(event.rpartition(".")[2])
+
+
 Answers = Callable[[Leaf], frozenset[bool]]
 """The answers that a question can get, apart from unknown."""
 

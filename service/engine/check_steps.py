@@ -68,6 +68,8 @@ def _check_step(index: int, node: Node, words: Words, actions: Actions, report: 
         needs=frozenset(expression.path for expression in filled if expression.needs_value) - results,
         results=results,
         conditional="if" in given,
+        line=node.at[0],
+        column=node.at[1],
     )
 
 

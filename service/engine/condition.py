@@ -1,6 +1,6 @@
 """Conditions: trees that answer True, False or None for unknown, as Kleene's logic has it. Only True fires a rule."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct
@@ -20,6 +20,7 @@ class Leaf(Struct, frozen=True):
     test: Any
     """The operand in the form that the operator's test takes."""
     line: int
+    column: int
 
 
 class All(Struct, frozen=True):
@@ -27,6 +28,7 @@ class All(Struct, frozen=True):
 
     parts: "tuple[Condition, ...]"
     line: int
+    column: int
 
 
 class Either(Struct, frozen=True):
@@ -34,6 +36,7 @@ class Either(Struct, frozen=True):
 
     parts: "tuple[Condition, ...]"
     line: int
+    column: int
 
 
 class Not(Struct, frozen=True):
@@ -41,11 +44,12 @@ class Not(Struct, frozen=True):
 
     part: "Condition"
     line: int
+    column: int
 
 
 Condition = Leaf | All | Either | Not
 
-ALWAYS: Final = All((), 0)
+ALWAYS: Final = All((), 0, 0)
 
 
 def evaluate(condition: Condition, lookup: Lookup, now_ms: int) -> bool | None:
@@ -94,8 +98,15 @@ def negate(answer: bool | None) -> bool | None:
 
 def paths(condition: Condition) -> frozenset[str]:
     """Every path that the condition asks about."""
+    return frozenset(leaf.path for leaf in leaves(condition))
+
+
+def leaves(condition: Condition) -> Iterator[Leaf]:
+    """Every question of the condition, in order."""
     if isinstance(condition, Leaf):
-        return frozenset((condition.path,))
-    if isinstance(condition, Not):
-        return paths(condition.part)
-    return frozenset().union(*(paths(part) for part in condition.parts))
+        yield condition
+    elif isinstance(condition, Not):
+        yield from leaves(condition.part)
+    else:
+        for part in condition.parts:
+            yield from leaves(part)

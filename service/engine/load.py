@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from service.engine.action_kind import ActionKind, Actions, wishes
 from service.engine.check import Checked, check_file
+from service.engine.folder import UNREADABLE
 from service.engine.problem import Problem, Report, Severity
 from service.engine.rule_set import RuleSet, rule_set
 from service.engine.yaml_nodes import MAX_BYTES, Position, decode, read_yaml
@@ -57,6 +58,13 @@ def load(files: Mapping[str, bytes], actions: Mapping[str, ActionKind]) -> Loade
 
 
 def _read(name: str, raw: bytes, actions: Actions) -> _File:
+    if raw.startswith(UNREADABLE):
+        unread = Report(name)
+        reason = raw.removeprefix(UNREADABLE).decode(errors="replace")
+        unread.add(
+            "R112", (1, 1), f"this file cannot be read: {reason}", "look at its permissions, or where it links to"
+        )
+        return _File(unread, "", Checked())
     text = decode(raw) or raw[:MAX_BYTES].decode(errors="replace")
     report = Report(name, text)
     root = read_yaml(raw, report)

@@ -21,6 +21,7 @@ CODES: Final[dict[str, str]] = {
     "R109": "The file is too large",
     "R110": "A YAML merge key is used",
     "R111": "The file holds no rules",
+    "R112": "The file cannot be read",
     "R201": "A value is of the wrong kind",
     "R202": "A key is unknown",
     "R203": "A key is missing",
@@ -63,8 +64,19 @@ CODES: Final[dict[str, str]] = {
     "R505": "An argument is out of range",
     "R506": "The action refuses the arguments",
     "R507": "A phone number is not international",
+    "R601": "A rule has no test",
+    "R602": "A case expects nothing",
+    "R603": "A case names no rule",
+    "R604": "A case has no event, or two",
+    "R605": "A fixture cannot be used",
+    "R606": "An instant is malformed",
+    "R607": "No such event ever comes",
+    "R608": "A case names no step",
+    "R609": "A case names no condition",
+    "R610": "The name of a case is taken",
+    "R611": "A change has no value",
 }
-"""Code -> title. R1 the file, R2 the structure, R3 conditions, R4 templates, R5 actions and their arguments."""
+"""Code -> title. R1 the file, R2 structure, R3 conditions, R4 templates, R5 actions and their arguments, R6 tests."""
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What libyaml counts as the end of a line, so that its line numbers find the same line here."""

@@ -98,14 +98,15 @@ STANDARD: Final[dict[str, dict[str, frozenset[str]]]] = {
 """Source -> object -> the first word of its paths behind the object."""
 
 _SHORTEST = 5
-"""Letters from which on one letter more or less counts as a slip: `cite` may well be a property of its own."""
+_LONG = 7
+"""Letters from which on one wrong letter is a slip: `contact.stage` may well be a property, and is not `state`."""
 
 
 def meant(source: str, word: str, name: str) -> str | None:
     """The standard property that this name almost is; None if it is one, or like none.
 
-    Almost: the same but for capitals, `_` and `-`; or one letter is wrong, missing, too many, or swapped with the next.
-    A digit that makes the difference is one that somebody put there (`phone2`).
+    Almost: the same but for capitals, `_` and `-`; or two letters are swapped; or one is wrong, missing or too many in a
+    long name. A digit that makes the difference is one that somebody put there (`phone2`).
     """
     names = STANDARD.get(source, {}).get(word, frozenset())
     if not names or name in names:
@@ -137,12 +138,13 @@ def _slips(name: str) -> set[str]:
 
 def _is_one_slip(name: str, other: str) -> bool:
     """Whether one letter is wrong, missing, too many, or swapped with the next: `counter` is not `country`."""
+    long = min(len(name), len(other)) >= _LONG
     if len(name) != len(other):
-        return min(name, other, key=len) in _slips(max(name, other, key=len))
+        return long and min(name, other, key=len) in _slips(max(name, other, key=len))
     wrong = [at for at in range(len(name)) if name[at] != other[at]]
     first, last = wrong[0], wrong[-1]
     swapped = last == first + 1 and name[first : last + 1] == other[last] + other[first]
-    return len(wrong) == 1 or swapped
+    return (long and len(wrong) == 1) or swapped
 
 
 def _digits(name: str) -> str:

@@ -30,6 +30,9 @@ class Step(Struct, frozen=True, kw_only=True):
     """Paths into the results of earlier steps, e.g. `drip.latest.status`."""
     conditional: bool
     """Whether the step has an `if`."""
+    line: int
+    """1-based, as is `column`."""
+    column: int
 
     def applies(self, scope: Lookup, now_ms: int) -> bool | None:
         """The answer of the step's `if`; the step runs only if it is True. True if there is no `if`."""
@@ -59,4 +62,5 @@ class Rule(Struct, frozen=True, kw_only=True):
     """How long after planning a run may still start."""
     file: str
     line: int
-    """1-based."""
+    """1-based, as is `column`."""
+    column: int

@@ -10,7 +10,6 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
-from service.engine import render
 from service.errors import Refusal, StoreUnavailable, TooLarge
 from service.ingress.receive import Answer, Desk, receive
 from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, SPILLED, SPILLED_AGE, SPILLED_BYTES, exposition
@@ -136,7 +135,7 @@ def readyz(desk: Desk, store: Store) -> HTTPRouteHandler:
         # While Redis is down this process still answers its senders as it should (503, or the spill folder),
         # so it stays ready: taking it away would turn HubSpot's 503 into a refused connection, and lose Pipedrive's events.
         ready = desk.rules.usable
-        problems = [render(problem) for problem in desk.rules.problems]
+        problems = desk.rules.problems
         if not redis:
             problems.append(
                 "Redis does not answer: HubSpot is told to come back, Pipedrive is spilled to disk if allowed"

@@ -24,6 +24,14 @@ ACKNOWLEDGE = Histogram(
     registry=REGISTRY,
 )
 RUNS = Counter("sluice_runs", "Goes at a run, by what they came to", ["rule", "state"], registry=REGISTRY)
+RELOADS = Counter(
+    "sluice_rules_reloads",
+    "Changes of the rules folder that were taken up, by result: good, or broken (last good versions stay)",
+    ["result"],
+    registry=REGISTRY,
+)
+RULESET = Gauge("sluice_ruleset_info", "The version of the rule set in force, always 1", ["version"], registry=REGISTRY)
+RULE_FILES_BROKEN = Gauge("sluice_rules_broken_files", "Rule files with errors", registry=REGISTRY)
 SPILLED = Gauge("sluice_spilled_deliveries", "Deliveries that wait in the spill folder for Redis", registry=REGISTRY)
 SPILLED_BYTES = Gauge("sluice_spilled_bytes", "Their size", registry=REGISTRY)
 SPILLED_AGE = Gauge(

@@ -142,7 +142,7 @@ def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequen
 def _rule_letter(plan: Plan, n: int, now: int) -> DeadLetter:
     failure, event = plan.failures[n], plan.event
     return DeadLetter(
-        id=_letter_id("rule", event.fact_key, failure.rule),
+        id=rule_letter_id(event.fact_key, failure.rule),
         kind="rule",
         reason=failure.reason,
         message=failure.message,
@@ -165,6 +165,11 @@ def _delivery_letter(source: str, misfit: Misfit, now: int) -> DeadLetter:
         at=now,
         body=misfit.body,
     )
+
+
+def rule_letter_id(fact_key: str, rule: str) -> str:
+    """Name the letter of a rule that could not be planned for a fact."""
+    return _letter_id("rule", fact_key, rule)
 
 
 def _letter_id(kind: Literal["rule", "delivery"], *parts: str | bytes) -> str:

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 HOUR_MS = 3_600_000
-NAMES = ("accept", "begin", "claim", "drop", "forget", "record", "renew", "revive", "sweep")
+NAMES = ("accept", "begin", "claim", "drop", "forget", "record", "renew", "replay", "revive", "sweep")
 
 
 class Options(Struct, frozen=True, kw_only=True):

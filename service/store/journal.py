@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 import msgspec
 from msgspec import Struct
 
+from service.model import PlanFailure
 from service.store import keys
 from service.store.connection import Store
 from service.store.records import JournalEntry, RunRecord, run_record
 
 _entry = msgspec.msgpack.Decoder(JournalEntry)
+_PAGE = 500
 
 
 class Journalled(Struct, frozen=True):
@@ -33,6 +35,14 @@ async def newest(store: Store, most: int) -> list[Journalled]:
     return [_decoded(i, f) for i, f in await store.redis.xrevrange(keys.JOURNAL, count=most)]
 
 
+async def pages(store: Store, *, since: int = 0, until: int | None = None) -> AsyncIterator[list[Journalled]]:
+    """Yield the events accepted in a span of time (ms, both ends included), oldest first, a page at a time."""
+    first, last = str(since), "+" if until is None else str(until)
+    while entries := await store.redis.xrange(keys.JOURNAL, min=first, max=last, count=_PAGE):
+        yield [_decoded(entry_id, fields) for entry_id, fields in entries]
+        first = "(" + entries[-1][0].decode()
+
+
 async def follow(store: Store, *, after: str) -> AsyncIterator[Journalled]:
     """Yield events as they are accepted, from `after` (an id, `0` for the beginning, `$` for now) on, without end."""
     while True:
@@ -48,17 +58,28 @@ class Story(Struct, frozen=True):
     id: str
     entry: JournalEntry
     runs: dict[str, RunRecord]
-    """Rule id -> what its run did."""
+    """Rule id -> what its run did, those that a replay added too."""
+    replayed: dict[str, str] = {}
+    """Rule id -> version of the rule set, for the runs that a replay added."""
 
     @property
     def states(self) -> dict[str, str]:
         """Rule id -> what came of it, for every rule that matched: a run's state, `shadow` or `failed`."""
-        runs = {rule: run.state for rule, run in self.runs.items()}
         return {
-            **runs,
-            **dict.fromkeys(self.entry.shadowed, "shadow"),
-            **{f.rule: "failed" for f in self.entry.failures},
+            **{rule: run.state for rule, run in self.runs.items()},
+            **dict.fromkeys(self.shadowed, "shadow"),
+            **{failure.rule: "failed" for failure in self.failures},
         }
+
+    @property
+    def shadowed(self) -> tuple[str, ...]:
+        """Rules in `mode: shadow` that matched, but for those that were replayed since."""
+        return tuple(rule for rule in self.entry.shadowed if rule not in self.runs)
+
+    @property
+    def failures(self) -> tuple[PlanFailure, ...]:
+        """Rules whose run could not be planned, but for those that were replayed since."""
+        return tuple(failure for failure in self.entry.failures if failure.rule not in self.runs)
 
     @property
     def ended(self) -> bool:
@@ -68,9 +89,15 @@ class Story(Struct, frozen=True):
 
 async def story(store: Store, event: Journalled) -> Story:
     """Fetch what came of an event."""
-    fact = event.entry.event.fact_key
-    runs = {rule: await ledger(store, f"{fact}/{rule}") for rule in event.entry.runs}
-    return Story(event.id, event.entry, runs)
+    fact, added = event.entry.event.fact_key, await replayed(store, event.id)
+    runs = {rule: await ledger(store, f"{fact}/{rule}") for rule in dict.fromkeys((*event.entry.runs, *added))}
+    return Story(event.id, event.entry, runs, added)
+
+
+async def replayed(store: Store, event_id: str) -> dict[str, str]:
+    """Fetch which runs a replay added to an event: rule id -> version of the rule set."""
+    added: dict[bytes, bytes] = await store.redis.hgetall(keys.REPLAYED + event_id)  # type: ignore[misc]  # as below
+    return {rule.decode(): version.decode() for rule, version in added.items()}
 
 
 async def ledger(store: Store, run_key: str) -> RunRecord:

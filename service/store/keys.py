@@ -41,6 +41,12 @@ DEAD_LETTER = "sluice:dead:"
 RULESET = "sluice:ruleset:"
 """+ version → the rule files by name, as MessagePack. Expires a good while after its last use."""
 
+RULESET_IN_FORCE = "sluice:ruleset-in-force"
+"""Version of the rule set that an ingress took into use last. Never expires."""
+
+REPLAYED = "sluice:replayed:"
+"""+ event id → hash: rule id → version of the rule set under which its run was added by a replay. Expires with rule sets."""
+
 TOKEN = "sluice:sakari-token:"  # noqa: S105
 """+ account and client → the shared access token. Expires with the token."""
 

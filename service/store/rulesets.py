@@ -29,3 +29,15 @@ async def read(store: Store, version: str) -> dict[str, str] | None:
     """Fetch a rule set's files by name; None if that version was never kept, or too long ago."""
     blob = await store.redis.get(keys.RULESET + version)
     return _files.decode(blob) if blob else None
+
+
+async def announce(store: Store, version: str, *, if_none: bool = False) -> None:
+    """Note which rule set is in force: the one that an ingress took into use last. `if_none`: unless one is noted."""
+    await store.redis.set(keys.RULESET_IN_FORCE, version, nx=if_none)
+
+
+async def in_force(store: Store) -> tuple[str, dict[str, str]] | None:
+    """Fetch version and files of the rule set that an ingress took into use last; None if there is none (any more)."""
+    version = await store.redis.get(keys.RULESET_IN_FORCE)
+    files = await read(store, version.decode()) if version else None
+    return (version.decode(), files) if version and files is not None else None

@@ -8,11 +8,14 @@ import msgspec
 from msgspec import Struct
 
 from service.actions import Action
-from service.engine import Rule, RuleSet, load
+from service.engine import Rule, RuleSet, collector_paused, load
 from service.errors import Permanent
 from service.sakari.client import Sakari
 from service.store import Store, rulesets
 from service.worker.backoff import Backoff
+
+_MOST_RULE_SETS = 8
+"""Compiled at a time: rules may change often while a worker runs."""
 
 
 class Rules:
@@ -28,9 +31,13 @@ class Rules:
         """Fetch a rule. Raises Permanent if that version, or the rule in it, cannot be had any more."""
         async with self._one_at_a_time:
             if version not in self._sets:
-                self._sets[version] = await self._load(version)
+                loaded = await self._load(version)
+                if len(self._sets) >= _MOST_RULE_SETS:
+                    del self._sets[next(iter(self._sets))]
+                self._sets[version] = loaded
+            rule_set = self._sets[version]
         try:
-            return self._sets[version].by_id[rule]
+            return rule_set.by_id[rule]
         except KeyError:
             raise Permanent("rule_unknown", f"rule set {version} has no rule `{rule}`") from None
 
@@ -38,7 +45,11 @@ class Rules:
         files = await rulesets.read(self._store, version)
         if files is None:
             raise Permanent("ruleset_unknown", f"rule set {version} is not in Redis any more; replay the event")
-        return load({name: text.encode() for name, text in files.items()}, self._actions).rule_set
+        return await asyncio.to_thread(self._compile, files)
+
+    def _compile(self, files: dict[str, str]) -> RuleSet:
+        with collector_paused():
+            return load({name: text.encode() for name, text in files.items()}, self._actions).rule_set
 
 
 class Desk(Struct, kw_only=True):

@@ -8,13 +8,12 @@ from typing import Any
 from msgspec import Struct
 
 from service.actions import Action
-from service.engine import StepScope
+from service.engine import StepScope, fill_in
 from service.errors import StepError
 from service.store import lanes
 from service.store.lanes import Notes
 from service.store.records import Lane, StepRecord, Waiting
 from service.worker.desk import Desk
-from service.worker.fill import fill_in
 
 MOST = 50
 """How many runs one call may serve."""

@@ -6,14 +6,13 @@ from typing import Any
 from msgspec import Struct
 
 from service.actions import Action
-from service.engine import Rule, Step, StepScope
+from service.engine import Rule, Step, StepScope, fill_in
 from service.errors import LeaseLost, Permanent, Retryable, SluiceError, StepError, Uncertain
 from service.store import lanes
 from service.store.lanes import Busy, Notes
 from service.store.records import Lane, StepRecord, encode
 from service.worker import merge
 from service.worker.desk import Desk, bounded, storable
-from service.worker.fill import fill_in
 from service.worker.merge import Write
 
 _KEPT_BYTES = 4096

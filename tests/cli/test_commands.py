@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from service.cli import main
 from service.model import Event, Misfit, Plan, PlanFailure, Run
-from service.store import Acceptor, Options, Store, dead, journal, keys, lanes, open_store
+from service.store import Acceptor, Options, Store, dead, journal, keys, lanes, open_store, rulesets
 from service.store.records import DeadLetter, StepRecord, encode
 
 T = TypeVar("T")
@@ -25,6 +25,11 @@ rules:
   - id: r
     event: contact.updated
     then: [{ do: update_attributes, with: { type: contacts, contact: { hubspot: { id: "${contact.id}" }, firstName: x } } }]
+"""
+CASE = """\
+version: 1
+cases:
+  - { name: a change fires it, event: contact.updated, contact.stage: lead, expect: r }
 """
 
 
@@ -114,6 +119,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 
 def test_good_rules_pass(tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "good.test.yaml").write_text(CASE)
     checked = sluice("rules", "lint", str(tmp_path))
     assert (checked.exit_code, checked.output) == (0, "1 file, 1 rule: 0 errors, 0 warnings.\n")
     assert sluice("rules", "lint", str(tmp_path), "--json").output == "[]\n"
@@ -327,3 +333,32 @@ def test_dev_needs_its_folders(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     assert sluice("dev", "--rules", str(tmp_path / "none")).exit_code == 2
     assert sluice("dev", "--rules", str(tmp_path / "rules"), "--fixtures", str(tmp_path / "none")).exit_code == 2
+
+
+RECORDED = """\
+version: 1
+rules:
+  - id: good
+    event: contact.updated
+    when: { contact.stage: { changed_to: customer } }
+    then: [{ do: update_attributes, with: { type: contacts, contact: { hubspot: { id: "${contact.id}" }, email: a } } }]
+"""
+
+
+def test_an_event_is_printed_as_a_test_while_its_rules_are_kept(installed: Callable[..., Any], tmp_path: Path) -> None:
+    event = installed(accepted)
+    gone = sluice("events", "show", event, "--as-test")
+    assert gone.exit_code == 1
+    assert "no longer kept" in gone.output
+
+    installed(lambda store: rulesets.keep(store, "v", {"good.yaml": RECORDED}))
+    printed = sluice("events", "show", event, "--as-test")
+    assert printed.exit_code == 0
+    (tmp_path / "good.yaml").write_text(RECORDED)
+    (tmp_path / "good.test.yaml").write_text(printed.output)
+    ran = sluice("rules", "test", str(tmp_path), "--no-mutation")
+    assert ran.exit_code == 0, ran.output
+    assert "1 case in 1 file: all passed." in ran.output
+    assert sluice("events", "show", event, "--as-test", "--rule", "nobody").exit_code == 1
+    assert sluice("events", "show", event, "--rule", "good").exit_code == 2
+    assert sluice("events", "show", event, "--as-test", "--json").exit_code == 2

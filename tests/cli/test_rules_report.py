@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from service.cli import main
 from service.cli.rules_report import github
-from service.engine import Loaded, Problem
-from service.engine.rule_set import rule_set
+from service.engine import Problem
 
 BAD = Path(__file__).parents[1] / "rules_bad"
 
@@ -68,7 +67,7 @@ def test_an_annotation_is_one_line_whatever_a_file_holds(file: str, message: str
     problem = Problem(
         code="R102", severity="error", file=file, line=1, column=2, message=message, hint=hint, source_line=""
     )
-    said = github(Loaded(rule_set((), {}), (problem,), 0, frozenset()), 1)
+    said = github([problem], 1, 1)
     shape = re.fullmatch(r"::error file=([^,:\n]*),line=1,col=2,title=Sluice R102::([^\r\n]*)", said)
     assert shape is not None
     assert (unquote(shape[1]), unquote(shape[2])) == (file, f"{message}\n{hint}")

@@ -1,6 +1,6 @@
 """What the engine's tests share: stand-ins for the actions, events, and a way to load one file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Annotated, Any, Literal
 
@@ -55,6 +55,7 @@ class UpsertContact(Struct, forbid_unknown_fields=True):
 class Action(Struct, frozen=True):
     args: type[Struct]
     check: Check | None = None
+    target: Callable[[Any], Any] | None = None
 
 
 def names_somebody(given: Mapping[str, Any]) -> tuple[str, str] | None:

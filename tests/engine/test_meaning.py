@@ -158,6 +158,8 @@ def test_a_not_needs_an_answer(kind: str, when: str, found: list[str]) -> None:
         ("contact.enrolled", "{ contact.favourite_colour: x }", []),
         ("contact.enrolled", "{ contact.cite: x }", []),
         ("contact.enrolled", "{ contact.counter: x }", []),
+        ("contact.enrolled", "{ contact.stage: x }", []),
+        ("contact.enrolled", "{ contact.emial: x }", ["R314"]),
         ("contact.enrolled", "{ contact.lifecyclestoge: x }", ["R314"]),
         ("deal.enrolled", "{ source: hubspot, deal.dealstag: x }", ["R314"]),
         ("deal.updated", "{ source: pipedrive, deal.stage_ids: x }", ["R314"]),

@@ -56,7 +56,7 @@ def checked(files: list[Path]) -> dict[str, Any]:
 def test_good_rules_are_good_to_the_schema(tmp_path: Path) -> None:
     files = [file for file in (ROOT / "rules").glob("*.yaml") if not file.name.endswith(".test.yaml")]
     for page in [*ROOT.glob("docs/rules/**/*.md"), ROOT / "README.md"]:
-        for number, block in enumerate(re.findall(r"(?ms)^```yaml\n(version: 1.*?)^```", page.read_text())):
+        for number, block in enumerate(re.findall(r"(?ms)^```yaml\n(version: 1\nrules:.*?)^```", page.read_text())):
             files.append(tmp_path / f"{page.stem}-{number}.yaml")
             files[-1].write_text(block, encoding="utf-8")
     (odd := tmp_path / "odd.yaml").write_text(ODD, encoding="utf-8")

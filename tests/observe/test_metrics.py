@@ -14,10 +14,13 @@ def test_every_metric_is_exported_with_a_help_text() -> None:
         "sluice_planned",
         "sluice_acknowledge_seconds",
         "sluice_runs",
+        "sluice_rules_reloads",
+        "sluice_ruleset_info",
+        "sluice_rules_broken_files",
     }
     assert all(family.documentation for family in families.values())
 
 
 def test_labels_are_bounded_words() -> None:
     names = {name for collector in metrics.REGISTRY._collector_to_names for name in collector._labelnames}  # type: ignore[attr-defined]
-    assert names <= {"source", "verdict", "outcome", "rule", "mode", "state"}
+    assert names <= {"source", "verdict", "outcome", "rule", "mode", "state", "result", "version"}

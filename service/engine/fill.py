@@ -1,15 +1,16 @@
-"""From a step's templates to an action's arguments."""
+"""From a step's templates to an action's arguments: what a worker sends, and what a rule's tests look at."""
 
 from typing import Any
 
 import msgspec
 
-from service.actions import Action
-from service.engine import Step, StepScope
+from service.engine.action_kind import ActionKind
+from service.engine.rule import Step
+from service.engine.scope import StepScope
 from service.errors import Permanent
 
 
-def fill_in(action: Action, step: Step, scope: StepScope) -> Any:
+def fill_in(action: ActionKind, step: Step, scope: StepScope) -> Any:
     """Resolve a step's templates into the action's arguments. Raises Permanent if they do not fit."""
     try:
         return msgspec.convert(step.resolve(scope), action.args, strict=False)
