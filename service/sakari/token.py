@@ -97,18 +97,19 @@ class Tokens:
         Raises Permanent (`bad_credentials`, `token_refused`, `redirect`) or Retryable.
         """
         for _ in range(_ROUNDS):
-            if token := await self._cached():
+            if token := await self.current():
                 return token
             async with self._cache.lock() as held:
                 if held:
-                    return await self._cached() or await self._fetch()
+                    return await self.current() or await self._fetch()
         raise Retryable("token_busy", "other workers kept the lock on the Sakari token without leaving one")
 
     async def drop(self, token: Token) -> None:
         """Forget a token that Sakari refused, unless another worker has replaced it already."""
         await self._cache.drop(msgspec.msgpack.encode(token))
 
-    async def _cached(self) -> Token | None:
+    async def current(self) -> Token | None:
+        """The shared token, if there is one that is not due for refresh."""
         kept = await self._cache.get()
         if kept is None:
             return None

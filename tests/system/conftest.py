@@ -149,6 +149,8 @@ def environment(redis_url: str, folder: Path, **other: str) -> dict[str, str]:
         "SLUICE_SAKARI_ACCOUNT_ID": "acct",
         "SLUICE_SAKARI_CLIENT_ID": "client",
         "SLUICE_SAKARI_CLIENT_SECRET": "sakari-secret",
+        "SLUICE_SAKARI_RATE": "100000",
+        "SLUICE_SAKARI_BURST": "1000",
         "SLUICE_RETRY_BASE_S": "0.05",
         "SLUICE_RETRY_CAP_S": "1",
         **other,
