@@ -173,10 +173,13 @@ async def worker(
 
 
 @contextlib.asynccontextmanager
-async def sandbox(environ: dict[str, str], folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def sandbox(
+    environ: dict[str, str], folder: Path, *limits: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     options = (
         *("--port", environ["SLUICE_SAKARI_URL"].rpartition(":")[2], "--account", environ["SLUICE_SAKARI_ACCOUNT_ID"]),
         *("--client-id", environ["SLUICE_SAKARI_CLIENT_ID"], "--client-secret", environ["SLUICE_SAKARI_CLIENT_SECRET"]),
+        *limits,
     )
     async with running(*sluice("sandbox", *options), environ=environ, log=folder / "sandbox.log") as process:
         await _answers(environ["SLUICE_SAKARI_URL"] + "/_sandbox/state", folder / "sandbox.log")
