@@ -119,11 +119,12 @@ class AccountsSettings(Struct, frozen=True, kw_only=True):
         return [
             f"{prefix}ACCOUNTS: `{name}` cannot be the name of an account: small letters, digits and `_`, not `default`"
             for name in self.accounts
-            if not _ACCOUNT.fullmatch(name) or name == DEFAULT_ACCOUNT
+            if not _is_account(name)
         ]
 
 
-_ACCOUNT = re.compile(r"[a-z][a-z0-9_]{0,31}")
+def _is_account(name: str) -> bool:
+    return name != DEFAULT_ACCOUNT and re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) is not None
 
 
 class WorkSettings(Struct, frozen=True, kw_only=True):
@@ -215,7 +216,7 @@ def _named(wanted: Mapping[Any, str], environ: Mapping[str, str]) -> dict[str, s
         return {}
     with contextlib.suppress(ValueError):  # it is told of where the type itself is read
         names = _parse("", _text(f"{prefix}ACCOUNTS", environ), tuple[str, ...])
-        return {name: f"{prefix}{name.upper()}_" for name in names if _ACCOUNT.fullmatch(name)}
+        return {name: f"{prefix}{name.upper()}_" for name in names if _is_account(name)}
     return {}
 
 

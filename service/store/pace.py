@@ -90,16 +90,16 @@ _RECOVERY_MS = 120_000
 """As in prelude_account.lua."""
 
 
-async def states(store: Store) -> list[AccountState]:
-    """How every account does that was called within the last days, by name."""
+async def states(store: Store, *, now: int | None = None) -> list[AccountState]:
+    """How every account does that was called within the last days, by name. `now`: server time in ms, for tests."""
     names = sorted(name.decode() for name in await store.redis.smembers(keys.ACCOUNTS))  # type: ignore[misc]
     seconds, micros = await store.redis.time()
-    now = seconds * 1000 + micros // 1000
+    at = seconds * 1000 + micros // 1000 if now is None else now
     async with store.redis.pipeline(transaction=False) as pipe:
         for name in names:
             pipe.hgetall(keys.ACCOUNT + name)
         found = await pipe.execute() if names else []
-    return [_state(name, kept, now) for name, kept in zip(names, found, strict=True) if b"rate" in kept]
+    return [_state(name, kept, at) for name, kept in zip(names, found, strict=True) if b"rate" in kept]
 
 
 def _state(name: str, kept: dict[bytes, bytes], now: int) -> AccountState:

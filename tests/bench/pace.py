@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ from rich.console import Console
 from rich.table import Table
 
 from service.dev.processes import embedded_redis
-from service.store import dead, journal, keys, pace
+from service.store import dead, journal, keys
 from tests.system.conftest import Installation, environment, hubspot, ingress, opened, sandbox, worker
 
 LIMIT = 20.0
 WORKERS = 4
-OUTAGE = [
+OUTAGE: list[dict[str, Any]] = [
     {"path": "/v1/", "status": 503, "probability": 0.7},
     {"path": "/v1/", "cut": "before"},
 ]
@@ -204,8 +205,6 @@ def _spread(counted: Counter[int]) -> str:
 
 
 def _at(line: dict[str, Any]) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(line["timestamp"]).timestamp()
 
 

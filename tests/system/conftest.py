@@ -173,9 +173,7 @@ async def worker(
 
 
 @contextlib.asynccontextmanager
-async def sandbox(
-    environ: dict[str, str], folder: Path, *limits: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
+async def sandbox(environ: dict[str, str], folder: Path, *limits: str) -> AsyncIterator[asyncio.subprocess.Process]:
     options = (
         *("--port", environ["SLUICE_SAKARI_URL"].rpartition(":")[2], "--account", environ["SLUICE_SAKARI_ACCOUNT_ID"]),
         *("--client-id", environ["SLUICE_SAKARI_CLIENT_ID"], "--client-secret", environ["SLUICE_SAKARI_CLIENT_SECRET"]),
