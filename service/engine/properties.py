@@ -4,9 +4,9 @@ A path outside these tables is allowed: portals have properties of their own. On
 
 HubSpot: names with `hubspotDefined: true` in `GET /crm/v3/properties/{object}`, as the lists of n8n's HubSpot node have
 them (`packages/nodes-base/nodes/Hubspot/V2/GenericFunctions.ts`), less what is made up for one account or long
-discontinued; for tickets https://developers.hubspot.com/docs/api-reference/crm-tickets-v3/guide and the columns that
-HubSpot's exports of tickets have. Pipedrive: the keys of real webhooks v2 and v1 in `tests/fixtures/pipedrive/`, and those
-of the objects of its API (https://developers.pipedrive.com/docs/api/v1/Deals, and so on for each object).
+discontinued. Pipedrive: the keys of the webhooks v2 and v1 in `tests/fixtures/pipedrive/`. Some names of HubSpot's tickets and
+deals, and of Pipedrive's other objects, stand here without a page that was read for them: a name that is wrong may cost a
+superfluous warning (R314), never an error.
 """
 
 from functools import lru_cache
