@@ -130,6 +130,11 @@ class Admission(Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
+Outcome = Literal["ok", "limited", "failed", "denied", "refused"]
+"""What a call says of its account: Sakari answered; 429; no answer or 5xx; refused, perhaps the account as a whole; the account
+for sure."""
+
+
 class Effect(Struct, frozen=True):
     """What the end of a call changed for its account."""
 

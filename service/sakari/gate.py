@@ -7,18 +7,16 @@ that a worker understands.
 import asyncio
 import secrets
 import time
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import structlog
 from msgspec import Struct, field
 
 from service.errors import Retryable, StepError
-from service.model import DEFAULT_ACCOUNT, Admission, Effect
+from service.model import DEFAULT_ACCOUNT, Admission, Effect, Outcome
 from service.observe.metrics import PUT_OFF, SAKARI_WAITED
 
 log = structlog.get_logger("sluice.sakari")
-
-Outcome = Literal["ok", "limited", "failed", "denied", "refused"]
 
 OUTCOMES: Final[dict[str, Outcome | None]] = {
     "rate_limited": "limited",

@@ -8,12 +8,9 @@ from typing import Literal
 from msgspec import Struct
 from redis.exceptions import RedisError
 
-from service.model import Admission, Effect
+from service.model import Admission, Effect, Outcome
 from service.store import keys
 from service.store.connection import Store
-
-Outcome = Literal["ok", "limited", "failed", "denied", "refused"]
-"""See report.lua."""
 
 
 class SharedPace:

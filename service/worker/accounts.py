@@ -10,7 +10,7 @@ from service.model import DEFAULT_ACCOUNT
 from service.sakari.client import Sakari
 from service.sakari.exchange import connect
 from service.sakari.gate import Gate
-from service.sakari.token import Tokens
+from service.sakari.token import SETTINGS, Tokens
 from service.settings import Found, SakariSettings
 from service.store import Store
 from service.store.pace import SharedPace
@@ -29,7 +29,8 @@ async def open_accounts(stack: contextlib.AsyncExitStack, settings: Found, store
 def make_sakari(http: httpx.AsyncClient, name: str, account: SakariSettings, store: Store) -> Sakari:
     """Make the client of one account."""
     cache = SharedToken(store, f"{account.account_id}:{_hash(account.client_id)}")
-    tokens = Tokens(http, account.client_id, account.client_secret, cache=cache, clock=time.time)
+    prefix = SETTINGS if name == DEFAULT_ACCOUNT else f"{SETTINGS}{name.upper()}_"
+    tokens = Tokens(http, account.client_id, account.client_secret, cache=cache, clock=time.time, settings=prefix)
     credentials = _hash(account.account_id, account.client_id, account.client_secret, account.url)
     pace = SharedPace(store, name, rate=account.rate, burst=account.burst, credentials=credentials)
     return Sakari(http, account.account_id, tokens, gate=Gate(pace, name))

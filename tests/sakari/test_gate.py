@@ -8,9 +8,9 @@ from msgspec import Struct
 from structlog.testing import capture_logs
 
 from service.errors import LeaseLost, Permanent, Retryable, StepError, Uncertain
-from service.model import Admission, Effect
+from service.model import Admission, Effect, Outcome
 from service.sakari.client import Sakari
-from service.sakari.gate import OUTCOMES, Caller, Gate, Outcome
+from service.sakari.gate import OUTCOMES, Caller, Gate
 from service.sakari.outcome import OUR_WORDS
 from service.sandbox.state import Fault
 from tests.sakari.rig import Rig, made_tokens

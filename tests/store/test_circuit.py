@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from service.model import Effect
+from service.model import Effect, Outcome
 from service.store import Store
-from service.store.pace import Outcome, SharedPace, states
+from service.store.pace import SharedPace, states
 
 NOW = 1_790_000_000_000
 

@@ -39,6 +39,7 @@ async def test_an_account_that_is_refused_stops_no_other(store: Store) -> None:
         await accounts["default"].write_attributes("contacts", contact)
 
         assert caught.value.reason == "account_paused"
+        assert "SLUICE_SAKARI_SALES_CLIENT_SECRET" in str(caught.value)
         assert [(s.name, s.circuit, s.rate) for s in await states(store)] == [
             ("default", "closed", 10),
             ("sales", "paused", 3),
