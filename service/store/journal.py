@@ -24,7 +24,7 @@ class Journalled(Struct, frozen=True):
 
 async def read(store: Store, event_id: str) -> Journalled | None:
     """Fetch one event; None if it is not (or no longer) in the journal. Raises ValueError if that is no event id."""
-    if not re.fullmatch(r"\d{1,15}-\d{1,10}", event_id):
+    if not re.fullmatch(r"[0-9]{1,15}-[0-9]{1,10}", event_id):
         raise ValueError(f"`{event_id}` is no event id; they look like 1790000003000-0")
     found = await store.redis.xrange(keys.JOURNAL, min=event_id, max=event_id, count=1)
     return _decoded(*found[0]) if found else None

@@ -27,6 +27,9 @@ for i = 1, tonumber(ARGV[11]) do
   if fact == '' then
     ids[i] = ''
   elseif prior then
+    -- Renewing the claim is a write of this connection, so that the wait for the disk covers what was known already: the
+    -- delivery that brought it may have been cut off before its own wait was over.
+    redis.call('PEXPIRE', claim_prefix .. fact, ttl)
     ids[i] = string.match(prior, ' (.*)$') == delivery and '' or '='
   else
     ids[i] = redis.call('XADD', journal, 'MAXLEN', '~', length, '*', 'e', entry)
@@ -45,7 +48,10 @@ for i = 1, tonumber(ARGV[11]) do
   end
   for _ = 1, tonumber((take(1))) do
     local id, letter = take(2)
-    if fresh and redis.call('SET', letter_prefix .. id, letter, 'NX') then redis.call('ZADD', dead, now, id) end
+    if fresh then
+      redis.call('SET', letter_prefix .. id, letter) -- also if it is there: as with claims
+      redis.call('ZADD', dead, 'NX', now, id)
+    end
   end
 end
 if woken > 0 then ring(bell, woken, now) end
