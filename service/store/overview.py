@@ -83,8 +83,8 @@ def took_ms(counted: list[Minute], share: float) -> int | None:
             if word == "took":
                 steps[int(step)] = steps.get(int(step), 0) + number
     wanted, seen = share * sum(steps.values()), 0
-    for step, number in sorted(steps.items()):
-        seen += number
+    for half_octaves in sorted(steps):
+        seen += steps[half_octaves]
         if seen >= wanted:
-            return round(2 ** (step / 2))
+            return round(2 ** (half_octaves / 2))
     return None
