@@ -11,6 +11,7 @@ from litestar.datastructures import Cookie
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import HTTPRouteHandler
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromQuery
 from litestar.response import Redirect
 from litestar.types import Guard
 
@@ -68,7 +69,7 @@ def doors(desk: Desk) -> list[HTTPRouteHandler]:
     throttle = session.Throttle()
 
     @get("/sign-in")
-    async def ask(next: str = "") -> Response[str]:  # noqa: A002 - the word in the address
+    async def ask(next: FromQuery[str] = "") -> Response[str]:  # noqa: A002 - the word in the address
         return desk.page("sign_in.html", None, next=_safe(next, desk), fault="")
 
     @post("/sign-in", status_code=200)

@@ -7,7 +7,7 @@ import structlog
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException, ValidationException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from service.console.desk import Desk, who
@@ -30,11 +30,11 @@ def letters(desk: Desk) -> list[HTTPRouteHandler]:
     @get("/dead")
     async def list_dead(
         request: Asked,
-        reason: str = "",
-        rule: str = "",
-        kind: str = "",
-        object_id: str = "",
-        said: str = "",
+        reason: FromQuery[str] = "",
+        rule: FromQuery[str] = "",
+        kind: FromQuery[str] = "",
+        object_id: FromQuery[str] = "",
+        said: FromQuery[str] = "",
     ) -> Response[str]:
         which = Which(reason=reason.strip(), rule=rule.strip(), kind=kind, object=object_id.strip())
         found = await dead.newest(desk.store, _MOST, which)

@@ -6,7 +6,7 @@ import structlog
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from service.console.desk import Desk, who
 from service.console.doors import may_act
@@ -35,11 +35,11 @@ def pages(desk: Desk) -> list[HTTPRouteHandler]:
     @get("/events")
     async def events(
         request: Asked,
-        object_id: str = "",
-        rule: str = "",
-        outcome: str = "",
-        span: str = "",
-        before: str = "",
+        object_id: FromQuery[str] = "",
+        rule: FromQuery[str] = "",
+        outcome: FromQuery[str] = "",
+        span: FromQuery[str] = "",
+        before: FromQuery[str] = "",
     ) -> Response[str]:
         since = desk.now() - SPANS[span] if span in SPANS else 0
         sought = Sought(object=object_id.strip(), rule=rule.strip(), outcome=outcome, since=since)

@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromQuery
 
 from service.console.desk import Desk, who
 from service.console.render import PRIVATE, fragment
@@ -49,7 +50,7 @@ def playground(desk: Desk) -> list[HTTPRouteHandler]:
     """Make the handlers."""
 
     @get("/playground")
-    async def show(request: Asked, rule: str = "", event: str = "") -> Response[str]:
+    async def show(request: Asked, rule: FromQuery[str] = "", event: FromQuery[str] = "") -> Response[str]:
         rule_set = desk.rules.rule_set
         text = text_of(rule_set, rule) if rule in rule_set.by_id else SAMPLE_RULE
         given = "" if event else SAMPLE_EVENT
