@@ -108,8 +108,11 @@ async def test_an_operator_finds_an_event_and_reads_why_a_rule_did_not_fire(seat
         await expect(rows).to_have_count(1)
         await rows.get_by_role("link").first.click()
         await expect(page.get_by_role("heading", name="contact.updated")).to_be_visible()
-        stopped = page.get_by_role("listitem").filter(has_text="this stopped the rule").last
-        await expect(stopped).to_contain_text("contact.lifecyclestage")
+        verdict = page.get_by_role("article").filter(has_text="mark-too")
+        await expect(verdict).to_contain_text("does not fire")
+        stopped = verdict.get_by_role("listitem").filter(has_text="this stopped the rule")
+        await expect(stopped.last).to_contain_text("contact.lifecyclestage changed to customer")
+        await expect(stopped.last).to_contain_text("it was lead")
         await expect(page.get_by_role("button", name="Show personal data")).to_have_count(0)
 
 
@@ -158,7 +161,7 @@ async def test_everything_but_the_live_parts_works_without_a_script(seat: Seat, 
             await page.goto(seat.console + path)
             await expect(page.get_by_role("heading").first).to_be_visible()
         await page.goto(seat.console + "/playground")
-        await page.get_by_label("Rule file").fill("version: 1\nrules: []")
+        await page.get_by_label("Rule file").fill("version: 1\nrules: 7")
         await page.get_by_role("button", name="Try it").click()
         await expect(page.locator("#result")).to_contain_text("mistake")
         await page.goto(f"{seat.console}/dead?object_id={settled}")
