@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from service.sources import SOURCES
 from service.store import Store, overview
-from service.store.overview import Gauges, Minute
+from service.store.levels import Levels, levels
+from service.store.overview import Minute
 
 _RECENT = 5
 """Minutes."""
@@ -30,7 +31,7 @@ class Installation(Struct, frozen=True, kw_only=True):
     """Everything on the overview. Lists by minute: the last 60, oldest first; the last one has not ended."""
 
     at: int
-    gauges: Gauges
+    levels: Levels
     sources: tuple[Source, ...]
     accepted: tuple[int, ...]
     ended: tuple[int, ...]
@@ -47,12 +48,12 @@ class Installation(Struct, frozen=True, kw_only=True):
 
 
 async def installation(store: Store, *, now: int) -> Installation:
-    """Look at everything, in two round trips. Raises redis.exceptions.RedisError."""
-    gauges = await overview.gauges(store, now=now)
+    """Look at everything, in a few round trips. Raises redis.exceptions.RedisError."""
+    levels_now = await levels(store)
     minutes = await overview.minutes(store, now=now)
     return Installation(
         at=now,
-        gauges=gauges,
+        levels=levels_now,
         sources=tuple(_source(name, minutes) for name in SOURCES),
         accepted=tuple(minute.total("accepted") for minute in minutes),
         ended=tuple(minute.total("run") - minute.counts.get("run retrying", 0) for minute in minutes),

@@ -1,4 +1,4 @@
-"""How the installation as a whole is doing: what waits now, and the tallies of the last minutes."""
+"""What happened lately in the installation as a whole: the tallies of the last minutes, and when each rule matched last."""
 
 from collections.abc import Mapping
 
@@ -8,22 +8,6 @@ from service.store import keys
 from service.store.connection import Store
 
 MINUTE_MS = 60_000
-
-
-class Gauges(Struct, frozen=True, kw_only=True):
-    """What waits and what is being worked on, in all processes together."""
-
-    ready: int
-    """Lanes that are due or will be, and that no worker holds."""
-    due: int
-    """Those of them that are due."""
-    oldest_ms: int
-    """For how long the one that has been due longest has waited."""
-    leased: int
-    """Lanes that a worker holds."""
-    dead: int
-    events: int
-    """In the journal."""
 
 
 class Minute(Struct, frozen=True):
@@ -38,20 +22,6 @@ class Minute(Struct, frozen=True):
     def total(self, *kinds: str) -> int:
         """Sum what was counted under some first words, over all sources, rules or states."""
         return sum(number for what, number in self.counts.items() if what.partition(" ")[0] in kinds)
-
-
-async def gauges(store: Store, *, now: int) -> Gauges:
-    """Look at what waits, in one round trip. Raises redis.exceptions.RedisError."""
-    async with store.redis.pipeline(transaction=False) as pipe:
-        pipe.zcard(keys.READY)
-        pipe.zcount(keys.READY, "-inf", now)
-        pipe.zrange(keys.READY, 0, 0, withscores=True)
-        pipe.zcard(keys.LEASES)
-        pipe.zcard(keys.DEAD)
-        pipe.xlen(keys.JOURNAL)
-        ready, due, first, leased, dead, events = await pipe.execute()
-    oldest = max(0, now - int(first[0][1])) if first else 0
-    return Gauges(ready=ready, due=due, oldest_ms=oldest, leased=leased, dead=dead, events=events)
 
 
 async def minutes(store: Store, *, now: int, most: int = 60) -> list[Minute]:

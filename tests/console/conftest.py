@@ -4,7 +4,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -21,6 +21,7 @@ from service.store.records import StepRecord, encode
 from tests.cli.conftest import a_rule, rules_text
 from tests.system.conftest import environment
 
+ADMIN = "admin-new"
 NOW = 1_790_000_000_000
 
 
@@ -32,7 +33,7 @@ class Browser(Struct, frozen=True):
     store: Store
     rule_set: RuleSet
 
-    async def sign_in(self, token: str = "admin-new") -> httpx.Response:
+    async def sign_in(self, token: str = ADMIN) -> httpx.Response:
         return await self.http.post("/console/sign-in", data={"token": token})
 
     async def get(self, path: str = "") -> httpx.Response:
@@ -79,7 +80,7 @@ async def browsing(redis_url: str, store: Store, folder: Path, **other: str) -> 
     environ = environment(redis_url, folder, **given)
     ingress = app.create_app(read(app.WANTED, environ))
     rule_set = load(read_folder(folder / "rules"), ACTIONS).rule_set
-    transport = httpx.ASGITransport(ingress)
+    transport = httpx.ASGITransport(cast("Any", ingress))
     async with (
         ingress.lifespan(),
         httpx.AsyncClient(transport=transport, base_url=environ["SLUICE_PUBLIC_URL"].removesuffix("/sluice")) as http,

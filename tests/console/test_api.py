@@ -94,7 +94,7 @@ async def test_events_are_searched_page_by_page(browser: Browser) -> None:
 async def test_the_api_tells_what_the_console_shows(browser: Browser) -> None:
     (event,) = await browser.accept(an_event(stage="lead"), misfits=(Misfit("no list", b"{}"),))
     overview = (await browser.http.get("/api/overview", headers=VIEWER)).json()
-    assert (overview["gauges"]["dead"], sum(overview["accepted"])) == (1, 1)
+    assert (overview["levels"]["dead"], sum(overview["accepted"])) == (1, 1)
     assert overview["sources"][0]["misfits"] == 1
     rules = (await browser.http.get("/api/rules", headers=VIEWER)).json()
     assert [(rule["id"], rule["mode"], rule["matched"]) for rule in rules["rules"]] == [
@@ -137,8 +137,9 @@ async def test_no_request_breaks_the_ingress_or_the_admin_api(tmp_path: Path) ->
 def _fuzz(url: str) -> dict[str, Any]:
     schema = schemathesis.openapi.from_url(url + "/api/openapi.json", headers=ADMIN)
     told: dict[str, Any] = {"calls": 0, "broken": [], "let in": []}
+    found: Any
     for found in schema.get_all_operations():
-        operation = found.ok()
+        operation: Any = found.ok()
         _call_often(operation, f"{operation.method.upper()} {operation.path}", told)
     return told
 

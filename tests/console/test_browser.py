@@ -29,6 +29,7 @@ pytestmark = [
 ]
 
 SCREENSHOTS = Path(__file__).parents[2] / "var" / "screenshots"
+ADMIN = "admin-new"
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 PAGES = ["", "/events", "/rules", "/rules/counter", "/dead", "/playground", "/api"]
 
@@ -46,7 +47,7 @@ class Seat(Struct, frozen=True):
         return self.installation.environ["SLUICE_PUBLIC_URL"] + "/console"
 
     @contextlib.asynccontextmanager
-    async def page(self, token: str = "admin-new", size: str = "desktop", **options: Any) -> AsyncIterator[Page]:
+    async def page(self, token: str = ADMIN, size: str = "desktop", **options: Any) -> AsyncIterator[Page]:
         """A page of someone who signed in."""
         width, height = SIZES[size]
         context = await self.chromium.new_context(viewport={"width": width, "height": height}, **options)
@@ -85,18 +86,25 @@ async def seat(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seat]:
         yield Seat(chromium, installation, [])
 
 
+@pytest.fixture(autouse=True)
+async def nothing_strange(seat: Seat) -> AsyncIterator[None]:
+    """No page asks anything of another host, and none complains."""
+    seat.strangers.clear()
+    yield
+    assert seat.strangers == []
+
+
 @pytest.fixture
-async def settled(seat: Seat) -> AsyncIterator[int]:
-    """An object whose first run is a dead letter."""
+async def buried(seat: Seat) -> int:
+    """An object whose run has become a dead letter."""
     who = a_new_id()
     await seat.installation.misbehave({"method": "POST", "path": "/attributes/", "status": 400, "times": 1})
     await seat.installation.hubspot(hubspot(who, "counter", "1"))
     await seat.installation.story(who)
-    yield who
-    assert seat.strangers == []
+    return who
 
 
-async def test_an_operator_finds_an_event_and_reads_why_a_rule_did_not_fire(seat: Seat, settled: int) -> None:
+async def test_an_operator_finds_an_event_and_reads_why_a_rule_did_not_fire(seat: Seat) -> None:
     who = a_new_id()
     await seat.installation.hubspot(hubspot(who, "lifecyclestage", "lead"))
     await seat.installation.story(who)
@@ -116,20 +124,20 @@ async def test_an_operator_finds_an_event_and_reads_why_a_rule_did_not_fire(seat
         await expect(page.get_by_role("button", name="Show personal data")).to_have_count(0)
 
 
-async def test_an_operator_retries_a_dead_letter_and_sees_it_done(seat: Seat, settled: int) -> None:
+async def test_an_operator_retries_a_dead_letter_and_sees_it_done(seat: Seat, buried: int) -> None:
     async with seat.page() as page:
         await page.get_by_role("link", name="Dead letters", exact=True).first.click()
-        await page.get_by_label("Object id").fill(str(settled))
+        await page.get_by_label("Object id").fill(str(buried))
         await page.get_by_role("button", name="Search").click()
         await page.get_by_role("checkbox").check()
         await page.get_by_role("button", name="Try the chosen again").click()
         await expect(page.get_by_role("status")).to_contain_text("1 back in line")
-        await page.goto(f"{seat.console}/events?object_id={settled}")
+        await page.goto(f"{seat.console}/events?object_id={buried}")
         await page.locator("tbody tr").get_by_role("link").first.click()
         await expect(page.locator("#live").get_by_text("done").first).to_be_visible(timeout=15_000)
 
 
-async def test_an_author_sees_mistakes_as_they_type_and_then_the_plan(seat: Seat, settled: int) -> None:
+async def test_an_author_sees_mistakes_as_they_type_and_then_the_plan(seat: Seat) -> None:
     async with seat.page() as page:
         await page.get_by_role("link", name="Playground", exact=True).click()
         text, result = page.get_by_label("Rule file"), page.locator("#result")
@@ -147,7 +155,7 @@ async def test_an_author_sees_mistakes_as_they_type_and_then_the_plan(seat: Seat
         assert (await seat.installation.sandbox())["calls"] == before["calls"]
 
 
-async def test_the_overview_keeps_itself_fresh(seat: Seat, settled: int) -> None:
+async def test_the_overview_keeps_itself_fresh(seat: Seat) -> None:
     async with seat.page() as page:
         who = a_new_id()
         await expect(page.locator("#live-state")).to_have_text("Live.")
@@ -155,7 +163,7 @@ async def test_the_overview_keeps_itself_fresh(seat: Seat, settled: int) -> None
         await expect(page.locator("#live")).to_contain_text(str(who), timeout=15_000)
 
 
-async def test_everything_but_the_live_parts_works_without_a_script(seat: Seat, settled: int) -> None:
+async def test_everything_but_the_live_parts_works_without_a_script(seat: Seat, buried: int) -> None:
     async with seat.page(java_script_enabled=False) as page:
         for path in PAGES:
             await page.goto(seat.console + path)
@@ -164,13 +172,13 @@ async def test_everything_but_the_live_parts_works_without_a_script(seat: Seat, 
         await page.get_by_label("Rule file").fill("version: 1\nrules: 7")
         await page.get_by_role("button", name="Try it").click()
         await expect(page.locator("#result")).to_contain_text("mistake")
-        await page.goto(f"{seat.console}/dead?object_id={settled}")
+        await page.goto(f"{seat.console}/dead?object_id={buried}")
         await page.get_by_role("checkbox").check()
         await page.get_by_role("button", name="Drop the chosen").click()
         await expect(page.get_by_role("status")).to_contain_text("1 dropped.")
 
 
-async def test_the_keyboard_reaches_everything(seat: Seat, settled: int) -> None:
+async def test_the_keyboard_reaches_everything(seat: Seat) -> None:
     async with seat.page() as page:
         await page.goto(seat.console + "/events")
         reached = []
@@ -184,9 +192,9 @@ async def test_the_keyboard_reaches_everything(seat: Seat, settled: int) -> None
 
 
 @pytest.mark.parametrize(("size", "scheme"), list(itertools.product(SIZES, ("light", "dark"))))
-async def test_every_page_can_be_read_by_everybody(seat: Seat, settled: int, size: str, scheme: str) -> None:
+async def test_every_page_can_be_read_by_everybody(seat: Seat, buried: int, size: str, scheme: str) -> None:
     """axe-core finds nothing serious, nothing is wider than the screen; a picture of each page is kept to look at."""
-    (story,) = [event.id async for event in _newest(seat, settled)]
+    story = (await seat.installation.story(buried)).id
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     async with seat.page(size=size, color_scheme=scheme) as page:
         for path in [*PAGES, f"/events/{story}", "/events/1-1"]:
@@ -200,8 +208,4 @@ async def test_every_page_can_be_read_by_everybody(seat: Seat, settled: int, siz
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
             name = re.sub(r"[\d-]+", "event", path.strip("/").replace("/", "_")) or "overview"
             await page.screenshot(path=SCREENSHOTS / f"{name}__{size}_{scheme}.png", full_page=True)
-    seat.strangers[:] = [said for said in seat.strangers if "404" not in said]
-
-
-async def _newest(seat: Seat, object_id: int) -> AsyncIterator[Any]:
-    yield await seat.installation.story(object_id)
+    seat.strangers[:] = [said for said in seat.strangers if "404" not in said]  # of the page that is not there

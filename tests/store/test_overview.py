@@ -2,6 +2,7 @@
 
 from service.model import Event, Misfit, Plan, PlanFailure, Run
 from service.store import Acceptor, Store, journal, keys, lanes, overview
+from service.store.levels import levels
 
 
 def _plan(fact: str, *, shadowed: tuple[str, ...] = (), failing: bool = False) -> Plan:
@@ -56,8 +57,8 @@ async def test_what_came_in_is_counted_by_source_and_by_rule(store: Store) -> No
 async def test_what_runs_came_to_is_counted_with_how_long_it_took(store: Store) -> None:
     acceptor = Acceptor(store)
     await acceptor.accept("hubspot", [_plan("a"), _plan("b")], [], now=1)
-    before = await overview.gauges(store, now=await _now(store))
-    assert (before.ready, before.due, before.leased, before.events) == (2, 2, 0, 2)
+    before = await levels(store)
+    assert (before.due, before.later, before.leased, before.events) == (2, 0, 0, 2)
     one, other = await lanes.claim(store, 2)
     await lanes.save(store, one, lanes.Notes({"tries": 1}))
     await lanes.end_run(store, one, lanes.Notes({"state": "done"}))
@@ -65,8 +66,8 @@ async def test_what_runs_came_to_is_counted_with_how_long_it_took(store: Store) 
     counts = await _counts(store)
     assert (counts["run done"], counts["run retrying"]) == (1, 1)
     assert sum(number for what, number in counts.items() if what.startswith("took ")) == 1
-    after = await overview.gauges(store, now=await _now(store))
-    assert (after.ready, after.due, after.oldest_ms) == (1, 0, 0)
+    after = await levels(store)
+    assert (after.due, after.later, after.oldest_due_s) == (0, 1, 0)
 
 
 def test_a_share_of_the_runs_ended_within_a_time() -> None:
