@@ -5,6 +5,7 @@ Exit codes: 0 good, 1 findings (a rule problem, an event that is not there), 2 u
 
 import rich_click as click
 
+from service.cli.accounts import accounts
 from service.cli.dead import dead_letters
 from service.cli.events import events
 from service.cli.events_replay import replay_events
@@ -12,6 +13,8 @@ from service.cli.processes import dev, sandbox, send, serve, work
 from service.cli.rules import rules
 from service.cli.rules_backtest import backtest
 from service.cli.rules_explain import explain
+from service.cli.rules_new import new
+from service.cli.rules_schema import schema
 from service.cli.rules_test import test
 
 
@@ -25,5 +28,7 @@ events.add_command(replay_events)
 rules.add_command(explain)
 rules.add_command(backtest)
 rules.add_command(test)
-for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters):
+rules.add_command(new)
+rules.add_command(schema)
+for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters, accounts):
     main.add_command(_command)

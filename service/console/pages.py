@@ -15,7 +15,7 @@ from service.insight.masking import hide
 from service.insight.rule_states import rule_states
 from service.insight.stories import Sought, explain_story, search
 from service.insight.trial import text_of
-from service.store import dead, journal
+from service.store import dead, journal, pace
 from service.store.records import plain
 
 log = structlog.get_logger("sluice.console")
@@ -90,6 +90,7 @@ async def look_around(desk: Desk) -> dict[str, Any]:
         "all": await installation(desk.store, now=desk.now()),
         "newest": newest,
         "letters": await dead.newest(desk.store, 4),
+        "accounts": await pace.states(desk.store),
         "problems": desk.rules.problems,
         "rules": len(desk.rules.rule_set.rules),
         "version": desk.rules.rule_set.version,

@@ -27,8 +27,9 @@ from service.insight.trial import MOST_BYTES, attempt
 from service.insight.verdicts import Explanation
 from service.model import Event
 from service.observe.mask import mask
-from service.store import Store, dead, journal
+from service.store import Store, dead, journal, pace
 from service.store.dead import Settled, Which
+from service.store.pace import AccountState
 from service.store.records import DeadLetter, plain
 
 log = structlog.get_logger("sluice.ingress")
@@ -116,7 +117,12 @@ def _looks(store: Store, book: RuleBook, now: Callable[[], int]) -> list[HTTPRou
         states = await rule_states(store, rule_set, now=now())
         return InForce(version=rule_set.version, problems=book.problems, rules=states)
 
-    return [show_overview, list_rules]
+    @get("/accounts", responses=_FAULTS)
+    async def list_accounts() -> list[AccountState]:
+        """List the Sakari accounts that are in use: pace, circuit, queue."""
+        return await pace.states(store)
+
+    return [show_overview, list_rules, list_accounts]
 
 
 def _events(store: Store, rule_sets: RuleSets) -> list[HTTPRouteHandler]:

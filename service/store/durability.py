@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio.client import Pipeline
@@ -24,7 +25,7 @@ async def check(store: Store) -> list[str]:
     await _version(store)
     if (await store.redis.info("replication")).get("role") == "slave":
         return ["this Redis is a replica and refuses writes: nothing is accepted until it is promoted"]
-    return await _fsync(store) + await _eviction(store) + await _health(store)
+    return await _fsync(store) + await _eviction(store) + ailments(await store.redis.info("persistence"))
 
 
 async def _version(store: Store) -> None:
@@ -111,13 +112,12 @@ async def _writes_always(store: Store) -> bool:
     return bool(found.get("appendonly") == "yes" and found.get("appendfsync") == "always")
 
 
-async def _health(store: Store) -> list[str]:
-    """Say what the server itself knows to be wrong with it."""
-    found = await store.redis.info("persistence")
+def ailments(persistence: Mapping[str, Any]) -> list[str]:
+    """Say what the server itself knows to be wrong with it. `persistence`: that section of its `INFO`."""
     warnings = []
-    if found.get("aof_last_write_status", "ok") != "ok":
+    if persistence.get("aof_last_write_status", "ok") != "ok":
         warnings.append("Redis could not write its append-only file the last time: is its disk full?")
-    if found.get("aof_last_bgrewrite_status", "ok") != "ok":
+    if persistence.get("aof_last_bgrewrite_status", "ok") != "ok":
         warnings.append("Redis could not rewrite its append-only file the last time: is its disk or memory full?")
     return warnings
 

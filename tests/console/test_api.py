@@ -18,6 +18,7 @@ from tests.system.conftest import environment, ingress
 ADMIN, VIEWER = {"authorization": "Bearer admin-old"}, {"authorization": "Bearer viewer"}
 
 ROUTES = {
+    "GET /api/accounts",
     "GET /api/overview",
     "GET /api/rules",
     "GET /api/events",
