@@ -17,6 +17,7 @@ local lane_prefix, claim_prefix, letter_prefix = ARGV[4], ARGV[5], ARGV[6]
 local bell = {job = ARGV[7], ttl = ARGV[8], width = tonumber(ARGV[9]), most = tonumber(ARGV[10]), queue = queue}
 local tallies, last_firings, source = {prefix = ARGV[11], ttl = ARGV[12]}, ARGV[13], ARGV[14]
 local at, ids, woken = 15, {}, 0
+local marked, newest = {}, {}
 local seen = {accepted = 0, redelivered = 0, overlapping = 0, misfit = 0}
 
 local function take(n)
@@ -57,11 +58,12 @@ for i = 1, tonumber(ARGV[15]) do
   end
   for _ = 1, tonumber((take(1))) do
     local mark = take(1)
-    if fresh then
-      tally(tallies, now, mark, 1)
-      redis.call('HSET', last_firings, mark, ids[i])
-    end
+    if fresh then marked[mark], newest[mark] = (marked[mark] or 0) + 1, ids[i] end
   end
+end
+for mark, number in pairs(marked) do
+  tally(tallies, now, mark, number)
+  redis.call('HSET', last_firings, mark, newest[mark])
 end
 for what, number in pairs(seen) do
   if number > 0 then tally(tallies, now, what .. ' ' .. source, number) end
