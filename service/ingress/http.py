@@ -43,6 +43,7 @@ def webhook(route: Route, desk: Desk, max_body: int) -> HTTPRouteHandler:
 
     @post(route.path, name=route.path, status_code=200, request_max_body_size=None, include_in_schema=True)
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """Take a signed delivery: a 2xx means that it is stored."""
         started = time.perf_counter()
         try:
             delivery = await _read(request, max_body, desk.now())
@@ -105,6 +106,7 @@ def metrics(desk: Desk) -> HTTPRouteHandler:
 
     @get("/metrics", media_type=MediaType.TEXT)
     async def handle() -> Response[bytes]:
+        """Give the metrics of this process, for Prometheus."""
         if desk.spill:
             waiting = desk.spill.state()
             SPILLED.set(waiting.deliveries)
@@ -131,6 +133,7 @@ def readyz(desk: Desk, store: Store) -> HTTPRouteHandler:
 
     @get("/readyz")
     async def handle() -> Response[bytes]:
+        """Say whether this process can do its work, and what is wrong."""
         redis = await store.answers()
         # While Redis is down this process still answers its senders as it should (503, or the spill folder),
         # so it stays ready: taking it away would turn HubSpot's 503 into a refused connection, and lose Pipedrive's events.

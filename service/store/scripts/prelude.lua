@@ -24,6 +24,12 @@ local function ring(bell, lanes, now)
   return rung
 end
 
+-- Count something in the tally of this minute.
+local function tally(tallies, now, what, number)
+  local key = tallies.prefix .. string.format('%d', math.floor(now / 60000))
+  if redis.call('HINCRBY', key, what, number) == number then redis.call('PEXPIRE', key, tallies.ttl) end
+end
+
 -- The first run of a lane: {member, occurred_at, flat ledger, runs in the lane}, or nil if the lane is empty.
 local function head(lane, lane_prefix, run_prefix)
   local first = redis.call('ZRANGE', lane_prefix .. lane, 0, 0, 'WITHSCORES')
