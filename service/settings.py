@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin,
 import msgspec
 from msgspec import Meta, Struct
 
+from service import phones
 from service.errors import SettingsError
 
 DEV_FILE = Path("var/dev/environment")
@@ -105,6 +106,14 @@ class WorkSettings(Struct, frozen=True, kw_only=True):
     retry_cap_s: Annotated[float, Meta(gt=0)] = 900.0
     retry_tries: Positive = 25
     grace_s: Positive = 25
+    phone_region: str = ""
+    """Country (ISO 3166) of phone numbers that do not say theirs, and of which neither contact nor rule says it."""
+
+    def faults(self, prefix: str) -> list[str]:
+        """Say what is wrong with the country."""
+        if not self.phone_region or self.phone_region in phones.REGIONS:
+            return []
+        return [f"{prefix}PHONE_REGION must be an ISO 3166 code of two letters, such as NO"]
 
 
 T = TypeVar("T", bound=Struct)

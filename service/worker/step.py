@@ -74,7 +74,7 @@ async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepR
         raise Uncertain(
             "begun_before", f"an earlier attempt at `{step.do}` was cut short; nobody knows how far it came"
         )
-    attempt.args = args = fill_in(action, step, attempt.scope)
+    attempt.args = args = fill_in(action, step, attempt.scope, desk.region)
     if action.target is None and not action.sets_values:  # with a target, the fence notes it
         attempt.notes.fields[f"step:{step.index}"] = encode(StepRecord(state="pending", at=started, do=step.do))
     await _note_before_calling(attempt, desk)
