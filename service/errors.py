@@ -8,6 +8,7 @@ SluiceError
 ├── Malformed                verified, but not JSON or not the documented shape: 200, kept as a dead letter
 ├── StoreUnavailable         Redis could not store: 503, or the spill file
 ├── LeaseLost                another worker may own this lane now: drop everything, write nothing
+├── NotYet                   a step has to wait for something that others do: the lane is let go, and no try is used
 └── StepError                the only errors that an action may raise; the type alone decides what happens to the run
     ├── Retryable            did not happen; try again after `after_s` seconds
     ├── Permanent            did not happen and never will: a dead letter
@@ -61,6 +62,15 @@ class StoreUnavailable(SluiceError):
 
 class LeaseLost(SluiceError):
     """This worker's lease on a lane ran out; whatever it was doing there is no longer its business."""
+
+
+class NotYet(SluiceError):
+    """What the step needs is under way elsewhere; look again in `after_s` seconds. `reason` as in StepError."""
+
+    def __init__(self, reason: str, message: str, *, after_s: float) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.after_s = after_s
 
 
 class StepError(SluiceError):

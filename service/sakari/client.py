@@ -9,12 +9,14 @@ import msgspec
 
 from service.errors import Permanent
 from service.sakari.exchange import Answer, exchange
+from service.sakari.identity import Identity, concerns
 from service.sakari.models import Execution
 from service.sakari.outcome import code_of, envelope
-from service.sakari.paging import pages
+from service.sakari.paging import pages, patient
+from service.sakari.snapshots import Snapshots
 from service.sakari.token import Tokens
 
-MOST_PAGES = 500
+MOST_PAGES = 20_000
 LONGEST_ID = 500
 
 AttributeType = Literal["contacts", "deals", "tickets"]
@@ -32,12 +34,14 @@ class Sakari:
         *,
         within_s: float = 60.0,
         check: Callable[[], None] = lambda: None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self._http = http
         self._account_id = account_id
         self._tokens = tokens
         self._within_s = within_s
         self._check = check
+        self._snapshots = snapshots
 
     def guarded(self, check: Callable[[], None]) -> "Sakari":
         """The same client for one caller, whose `check` is called right before each request leaves, and may raise.
@@ -45,13 +49,23 @@ class Sakari:
         Between a caller's own look at the clock and the request there may be a wait for a token, and any pause of the
         process.
         """
-        return Sakari(self._http, self._account_id, self._tokens, within_s=self._within_s, check=check)
+        return Sakari(
+            self._http,
+            self._account_id,
+            self._tokens,
+            within_s=self._within_s,
+            check=check,
+            snapshots=self._snapshots,
+        )
 
-    def executions(self, campaign: str, *, version_id: str | None = None) -> AsyncIterator[list[Execution]]:
+    def executions(
+        self, campaign: str, *, version_id: str | None = None, patiently: bool = False
+    ) -> AsyncIterator[list[Execution]]:
         """The pages of a drip campaign's executions; each execution once. Ends for every shape of answer.
 
         GET /v1/accounts/{accountId}/dripcampaigns/{dripCampaignId}/executions with its two documented parameters.
-        The API has no filter by contact: whoever looks for one contact reads the whole campaign.
+        The API has no filter by contact: whoever looks for one contact reads the whole campaign. `patiently`: see
+        `paging.patient`.
         """
         path = self._path("dripcampaigns", campaign, "executions")
         version = {} if version_id is None else {"versionId": version_id}
@@ -59,7 +73,30 @@ class Sakari:
         async def fetch(offset: int) -> dict[str, Any]:
             return await self._call("GET", path, params={**version, "offset": str(offset)})
 
-        return pages(fetch, most=MOST_PAGES)
+        return pages(patient(fetch) if patiently else fetch, most=MOST_PAGES)
+
+    async def find_executions(
+        self, campaign: str, wanted: frozenset[Identity] | None, *, version_id: str | None = None, fresh_ms: int
+    ) -> list[Execution]:
+        """The executions of a campaign that concern `wanted` (None: all), in Sakari's order, no older than `fresh_ms`.
+
+        0 reads the campaign for this call alone. Otherwise they come from a snapshot, if this client was given any; then
+        it raises NotYet while the campaign is being read, by this worker or another one. What is read for all is read
+        without this caller's guard: no lane holds it up.
+        """
+        if not fresh_ms or self._snapshots is None:
+            found = self.executions(campaign, version_id=version_id)
+            return [each async for page in found for each in page if concerns(each, wanted)]
+        name = campaign if version_id is None else f"{campaign}:{version_id}"
+        reader = self.guarded(lambda: None)
+        return await self._snapshots.find(
+            name, wanted, fresh_ms, lambda: reader.executions(campaign, version_id=version_id, patiently=True)
+        )
+
+    async def close(self) -> None:
+        """Give up the readings of campaigns that are under way, so that another worker can begin at once."""
+        if self._snapshots is not None:
+            await self._snapshots.close()
 
     async def write_attributes(self, attribute_type: AttributeType, contact: dict[str, Any]) -> Any:
         """POST /v1/accounts/{accountId}/attributes/{attributeType}, a Contact as its body, as documented.

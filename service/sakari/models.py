@@ -67,6 +67,10 @@ class Execution(Struct, frozen=True):
     raw: dict[str, Any] = {}
 
 
+SEEN = ("id", "status", "entered", "contact")
+"""What a rule can see of an execution, as Sakari names it."""
+
+
 class Pagination(Struct, frozen=True, rename="camel"):
     limit: int | None = None
     offset: int | None = None

@@ -15,7 +15,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 HOUR_MS = 3_600_000
-NAMES = ("accept", "begin", "claim", "drop", "forget", "record", "renew", "replay", "revive", "sweep")
+NAMES = (
+    "accept", "begin", "claim", "drop", "forget", "record", "renew", "replay", "revive", "snapshot_give_up",
+    "snapshot_look", "snapshot_publish", "snapshot_put", "sweep",
+)  # fmt: skip
 
 
 class Options(Struct, frozen=True, kw_only=True):

@@ -47,6 +47,14 @@ RULESET_IN_FORCE = "sluice:ruleset-in-force"
 REPLAYED = "sluice:replayed:"
 """+ event id → hash: rule id → version of the rule set under which its run was added by a replay. Expires with rule sets."""
 
+SNAPSHOT = "sluice:snapshot:"
+"""+ account:campaign:version → hash: which reading of a campaign's executions is current, who is reading, what failed last.
+Expires a day after its last change."""
+
+READING = "sluice:reading:"
+"""+ account:campaign:version:reading → hash: `b<n>` → block of executions, `i<n>` → part of their index. Expires when it is
+too old for whoever asked last."""
+
 TOKEN = "sluice:sakari-token:"  # noqa: S105
 """+ account and client → the shared access token. Expires with the token."""
 

@@ -19,10 +19,12 @@ from service.actions import ACTIONS, Action
 from service.observe import logs
 from service.sakari.client import Sakari
 from service.sakari.exchange import connect
+from service.sakari.snapshots import Snapshots
 from service.sakari.token import Tokens
 from service.settings import Found, SakariSettings, StoreSettings, WorkSettings
 from service.store import Options, Store, durability, open_store, tickets
 from service.store.connection import HOUR_MS, pool
+from service.store.snapshots import SnapshotShelf
 from service.store.tokens import SharedToken
 from service.worker.backoff import Backoff
 from service.worker.desk import Desk, Rules
@@ -124,7 +126,8 @@ async def work(settings: Found) -> None:
     store = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
     account = settings.of(SakariSettings)
     http = connect(account.url)
-    desk = make_desk(store, make_sakari(http, account, store), ACTIONS, settings.of(WorkSettings))
+    sakari = make_sakari(http, account, store)
+    desk = make_desk(store, sakari, ACTIONS, settings.of(WorkSettings))
     worker = make_worker(desk, settings.of(StoreSettings).redis_url, settings.of(WorkSettings).grace_s)
     try:
         await worker.async_run()
@@ -132,6 +135,7 @@ async def work(settings: Found) -> None:
         log.info("worker stopped")
     finally:
         await worker.close()
+        await sakari.close()
         await http.aclose()
         await store.close()
 
@@ -167,7 +171,7 @@ def make_sakari(http: httpx.AsyncClient, account: SakariSettings, store: Store) 
     name = f"{account.account_id}:{hashlib.sha256(account.client_id.encode()).hexdigest()[:12]}"
     cache = SharedToken(store, name)
     tokens = Tokens(http, account.client_id, account.client_secret, cache=cache, clock=time.time)
-    return Sakari(http, account.account_id, tokens)
+    return Sakari(http, account.account_id, tokens, snapshots=Snapshots(SnapshotShelf(store, account.account_id)))
 
 
 def make_desk(store: Store, sakari: Sakari, actions: Mapping[str, Action], settings: WorkSettings) -> Desk:
@@ -185,6 +189,7 @@ def make_desk(store: Store, sakari: Sakari, actions: Mapping[str, Action], setti
         ),
         now=lambda: time.time_ns() // 1_000_000,
         stopping=asyncio.Event(),
+        region=settings.phone_region,
     )
 
 

@@ -4,7 +4,7 @@ import structlog
 from msgspec import Struct
 from redis.exceptions import RedisError
 
-from service.errors import LeaseLost, Permanent, Retryable, StepError, Uncertain
+from service.errors import LeaseLost, NotYet, Permanent, Retryable, StepError, Uncertain
 from service.store.lanes import Notes
 from service.store.records import DeadLetter, Lane, RunState, StepRecord
 from service.worker.desk import Desk
@@ -42,6 +42,8 @@ async def execute(lane: Lane, notes: Notes, desk: Desk) -> Ended | Postponed:
         verdict = _outcome(await _take_steps(lane, notes, desk))
     except RecordBusy:
         return Postponed(desk.now() + _BUSY_MS, "record_busy", "another lane is writing to the same Sakari record")
+    except NotYet as error:
+        return Postponed(desk.now() + round(1000 * error.after_s), error.reason, str(error))
     except StepError as error:
         verdict = _judge(error, lane, desk)
     notes.fields |= {"reason": verdict.reason, "message": verdict.message}
@@ -64,7 +66,7 @@ async def _take_steps(lane: Lane, notes: Notes, desk: Desk) -> list[StepRecord]:
     attempt = Attempt(lane, rule, notes, {})
     try:
         return [await take(step, attempt, desk) for step in rule.steps]
-    except (StepError, RecordBusy, LeaseLost, RedisError, OSError):
+    except (StepError, NotYet, RecordBusy, LeaseLost, RedisError, OSError):
         raise
     except Exception as error:
         log.exception("a step broke", run=run.key)
