@@ -116,7 +116,9 @@ class Sakari:
         data = answer.get("data")
         if isinstance(data, dict) and (errors := data.get("errors")):
             code = next((c for row in errors if (c := code_of(row))), None) if isinstance(errors, list) else None
-            raise Permanent("row_refused", f"Sakari took the call and refused the contact ({code or 'no code'})")
+            refusal = Permanent("row_refused", f"Sakari took the call and refused the contact ({code or 'no code'})")
+            refusal.answer = answer
+            raise refusal
         return answer
 
     def _path(self, *segments: str) -> str:

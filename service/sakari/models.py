@@ -80,7 +80,11 @@ class Pagination(Struct, frozen=True, rename="camel"):
 
 
 def execution(raw: dict[str, Any]) -> Execution:
-    return msgspec.structs.replace(lenient(Execution, raw), raw=raw)
+    try:
+        found = msgspec.convert(raw, Execution)  # as documented: a thirtieth of the time
+    except msgspec.ValidationError:
+        found = lenient(Execution, raw)
+    return msgspec.structs.replace(found, raw=raw)
 
 
 def lenient(kind: type[T], raw: dict[str, Any]) -> T:

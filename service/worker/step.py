@@ -56,6 +56,7 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
                 reason=error.reason,
                 message=str(error),
                 args=bounded(attempt.args, _KEPT_BYTES),
+                answer=bounded(error.answer, _KEPT_BYTES),
                 do=step.do,
             )
             attempt.notes.fields[f"step:{step.index}"] = encode(failed)
@@ -115,7 +116,9 @@ async def _call(action: Action, args: Any, step: Step, attempt: Attempt, desk: D
         result = await action.run(args, desk.sakari.guarded(check_lease))
     except Uncertain as error:
         if action.sets_values:
-            raise Retryable(error.reason, f"{error}; repeating it is harmless, since it only sets values") from error
+            again = Retryable(error.reason, f"{error}; repeating it is harmless, since it only sets values")
+            again.answer = error.answer
+            raise again from error
         raise
     return StepRecord(
         state="done",
