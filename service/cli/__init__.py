@@ -6,6 +6,7 @@ Exit codes: 0 good, 1 findings (a rule problem, an event that is not there), 2 u
 import rich_click as click
 
 from service.cli.dead import dead_letters
+from service.cli.doctor import doctor
 from service.cli.events import events
 from service.cli.events_replay import replay_events
 from service.cli.processes import dev, sandbox, send, serve, work
@@ -25,5 +26,5 @@ events.add_command(replay_events)
 rules.add_command(explain)
 rules.add_command(backtest)
 rules.add_command(test)
-for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters):
+for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters, doctor):
     main.add_command(_command)

@@ -1,4 +1,4 @@
-"""The three calls of the Sakari API that Sluice makes. Every failure is Retryable, Permanent or Uncertain."""
+"""The calls of the Sakari API that Sluice makes. Every failure is Retryable, Permanent or Uncertain."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
@@ -97,6 +97,10 @@ class Sakari:
         """Give up the readings of campaigns that are under way, so that another worker can begin at once."""
         if self._snapshots is not None:
             await self._snapshots.close()
+
+    async def read_account(self) -> Any:
+        """GET /v1/accounts/{accountId}: whether the credentials are good for this account. Gives the answer as it came."""
+        return await self._call("GET", self._path())
 
     async def write_attributes(self, attribute_type: AttributeType, contact: dict[str, Any]) -> Any:
         """POST /v1/accounts/{accountId}/attributes/{attributeType}, a Contact as its body, as documented.

@@ -158,12 +158,14 @@ async def main(options: argparse.Namespace) -> None:
     )
     rows: list[tuple[str, Any]] = []
     async with benched(options.executions) as bench:
+        before = _most_memory_mb()
         seconds, size = await reading(bench)
+        grown = _most_memory_mb() - before
         rows.append(("one reading", f"{seconds:,.1f} s, {bench.calls():,} calls of 25 executions"))
         each = size / options.executions
         rows.append(("its size in Redis", f"{size / 1e6:,.1f} MB, {each:,.0f} bytes an execution"))
         rows.append(("one lookup", f"{await look_up(bench, 500) * 1000:,.2f} ms"))
-        rows.append(("most memory of this process, sandbox included", f"{_most_memory_mb():,.0f} MB"))
+        rows.append(("what this process grew by while reading", f"{grown:,.0f} MB"))
         if options.events:
             await bench.store.redis.flushall()
             seconds, calls = await bench.work("30s", 0, options.events)
