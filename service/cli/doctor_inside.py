@@ -132,7 +132,7 @@ async def _redis(store: Store) -> AsyncIterator[Finding]:
 
 def _spill(environ: Environ) -> Iterator[Finding]:
     folder = environ.get("SLUICE_SPILL_DIR", "")
-    if not folder:
+    if not folder and any(environ[name] for name in environ if name.startswith("SLUICE_PIPEDRIVE_")):
         what = "there is no SLUICE_SPILL_DIR: while Redis is away, Pipedrive's deliveries get a 503 and may be lost"
         yield Finding("settings", "warn", what, "name a folder on a disk that lasts")
     elif Path(folder).is_dir() and not os.access(folder, os.W_OK):

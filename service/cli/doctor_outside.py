@@ -32,9 +32,7 @@ async def check_sources(environ: Environ) -> AsyncIterator[Finding]:
                 "sources", "ok", f"{name} may call {', '.join(url.rstrip('/') + route.path for route in routes)}"
             )
         else:
-            yield Finding(
-                "sources", "warn", f"{name} has no secret here, so it has no path", "fine if you do not use it"
-            )
+            yield Finding("sources", "unchecked", f"{name} has no secret here, so it has no path")
     for finding in _form(url):
         yield finding
     yield await _reach(url)
