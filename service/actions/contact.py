@@ -26,6 +26,8 @@ Region = Annotated[
     Meta(description="Country such as `NO`, of which a number is that has no country code and no country beside it."),
 ]
 Instant = Annotated[datetime, Meta(tz=True, description="An instant such as `2026-11-07T05:31:56Z`.")]
+Phone = Annotated[str, Meta(extra_json_schema={"format": "e164"})]
+"""A phone number; lint asks for the filter of this name, or for a literal number in this form."""
 Id = Annotated[int | str, Meta(description="The record's id in the CRM. Text of digits is sent as a number.")]
 
 
@@ -41,7 +43,7 @@ class Mobile(_Part, frozen=True):
         Meta(description="ISO 3166 code of two letters, such as `US`; a national `number` is read by it."),
     ] = UNSET
     number: Annotated[
-        str | UnsetType, Meta(description="Such as `+15551234567`; sent in that form, however it is given.")
+        Phone | UnsetType, Meta(description="Such as `+15551234567`; sent in that form, however it is given.")
     ] = UNSET
     verified: Annotated[Instant | UnsetType, Meta(description="When the number was verified.")] = UNSET
     valid: Annotated[bool | UnsetType, Meta(description="Whether the number can be texted.")] = UNSET

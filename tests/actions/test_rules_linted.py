@@ -63,7 +63,7 @@ def test_a_step_that_names_nobody_is_refused(with_: str, at: str, message: str) 
         ("fetch_executions, with: { campaign: c, fresh: soon }", "fresh"),
         ("fetch_executions, with: { campaign: c, fresh: 25h }", "fresh"),
         ("fetch_executions, with: { campaign: c, region: Norway }", "region"),
-        ("upsert_contact, with: { contact: { mobile: { number: '91234567' } }, region: XX }", "region"),
+        ("upsert_contact, with: { contact: { mobile: { number: '+4791234567' } }, region: XX }", "region"),
         ("update_attributes, with: { type: deals, contact: { email: a }, region: 47 }", "region"),
     ],
 )
