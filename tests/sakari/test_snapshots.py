@@ -144,14 +144,17 @@ async def test_a_page_that_fails_does_not_cost_the_pages_before_it(rig: Rig, wor
     assert rig.calls("/executions") == {"200": 4, "503": 3}
 
 
-async def test_a_worker_that_stops_lets_another_one_read_at_once(rig: Rig, workers: Callable[[], Worker]) -> None:
+async def test_a_worker_that_stops_lets_another_one_read_at_once(
+    rig: Rig, workers: Callable[[], Worker], store: Store
+) -> None:
     rig.campaign(Campaign(rows(10)))
     rig.faults(Fault(path="/executions", slow_ms=5_000, times=1))
-    leaving, staying = workers(), workers()
+    leaving = workers()
     with pytest.raises(NotYet):
         await leaving.sakari.find_executions("c1", CHRIS, fresh_ms=MINUTE_MS)
+    assert (await SnapshotShelf(store, "demo").look("c1", [], MINUTE_MS)).state == "busy"
     await leaving.sakari.close()
-    assert await staying.find(CHRIS) == ["e7"]
+    assert (await SnapshotShelf(store, "demo").look("c1", [], MINUTE_MS)).state == "ours"
 
 
 async def test_a_campaign_beyond_all_bounds_is_refused(store: Store) -> None:
