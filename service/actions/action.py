@@ -38,7 +38,7 @@ class Action(Struct, frozen=True, kw_only=True):
     """Brings an instance of `args` into the form that is recorded, compared and sent; None if it is in that form already.
     Takes the region of phone numbers that do not say theirs (ISO 3166, or empty); may raise Permanent, before any call."""
     run: Callable[[Any, Sakari], Awaitable[Result]]
-    """Takes an instance of `args`; raises only StepError (Retryable, Permanent, Uncertain) and NotYet."""
+    """Takes an instance of `args`; raises only StepError (Retryable, Permanent, Uncertain)."""
     example: str
     """A complete step in YAML, linted by the tests."""
     sets_values: bool

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,9 +12,10 @@ from redis.exceptions import RedisError
 
 from service import app, settings
 from service.actions import ACTIONS
-from service.engine import load, read_folder
+from service.engine import Rule, load, read_folder
 from service.errors import SettingsError
-from service.settings import IngressSettings, StoreSettings
+from service.model import DEFAULT_ACCOUNT
+from service.settings import AccountsSettings, IngressSettings, SakariSettings, StoreSettings
 from service.store import Store, durability, open_store
 from service.worker import main as worker
 
@@ -22,6 +23,9 @@ Environ = Mapping[str, str]
 Mark = Literal["ok", "warn", "bad", "unchecked"]
 
 _ROLES: dict[str, dict[Any, str]] = {"sluice serve": app.WANTED, "sluice work": {**worker.WANTED}}
+ACCOUNTS = {SakariSettings: "SLUICE_SAKARI_", AccountsSettings: "SLUICE_SAKARI_"}
+"""Settings of the accounts of Sakari, and their prefixes."""
+
 _SKEW_MS = 1_000
 _FULL = 0.8
 
@@ -88,6 +92,8 @@ async def check_rules(environ: Environ) -> AsyncIterator[Finding]:
         )
     if warnings:
         yield Finding("rules", "warn", _many(warnings, "warning"), see)
+    for finding in _strange_accounts(loaded.rule_set.rules, environ):
+        yield finding
     live = sum(rule.mode == "live" for rule in loaded.rule_set.rules)
     others = len(loaded.rule_set.rules) - live
     shown = f"{_many(live, 'live rule')}" + (f", {others} in shadow or off" if others else "")
@@ -128,6 +134,17 @@ async def _redis(store: Store) -> AsyncIterator[Finding]:
     if abs(skew_ms) > _SKEW_MS:
         what = f"its clock and the one here differ by {abs(skew_ms) / 1000:.1f} s"
         yield Finding("redis", "warn", what, "set both by NTP: signatures and expiry depend on it")
+
+
+def _strange_accounts(rules: Iterable[Rule], environ: Environ) -> Iterator[Finding]:
+    """Accounts that rules name and the settings do not, where the settings of Sakari are here."""
+    found = read_settings(ACCOUNTS, environ)
+    if found is None:
+        return
+    known = {DEFAULT_ACCOUNT, *found.named}
+    for name in sorted({rule.account for rule in rules} - known):
+        what = f"rules name the account `{name}`, which is not among SLUICE_SAKARI_ACCOUNTS"
+        yield Finding("rules", "bad", what, "add it there, or correct the rules: their runs wait until then")
 
 
 def _spill(environ: Environ) -> Iterator[Finding]:

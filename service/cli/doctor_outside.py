@@ -7,10 +7,12 @@ from contextlib import nullcontext
 from urllib.parse import urlsplit
 
 import httpx
+from msgspec import structs
 
 from service import app
-from service.cli.doctor_inside import Environ, Finding, read_settings
+from service.cli.doctor_inside import ACCOUNTS, Environ, Finding, read_settings
 from service.errors import StepError
+from service.model import DEFAULT_ACCOUNT
 from service.sakari.client import Sakari
 from service.sakari.exchange import connect
 from service.sakari.token import Tokens
@@ -40,11 +42,17 @@ async def check_sources(environ: Environ) -> AsyncIterator[Finding]:
 
 async def check_sakari(environ: Environ) -> AsyncIterator[Finding]:
     """A token and one read of the account. The token is asked for anew, and kept nowhere."""
-    found = read_settings({SakariSettings: "SLUICE_SAKARI_"}, environ)
+    found = read_settings(ACCOUNTS, environ)
     if found is None:
         yield Finding("sakari", "unchecked", "the settings of Sakari are not complete here", "see settings")
         return
-    account = found.of(SakariSettings)
+    for name, account in {DEFAULT_ACCOUNT: found.of(SakariSettings), **found.named}.items():
+        who = f"account `{name}`: " if found.named else ""
+        async for finding in _account(account):
+            yield structs.replace(finding, what=who + finding.what)
+
+
+async def _account(account: SakariSettings) -> AsyncIterator[Finding]:
     async with connect(account.url) as http:
         tokens = Tokens(http, account.client_id, account.client_secret, cache=_OwnToken(), clock=time.time)
         sakari = Sakari(http, account.account_id, tokens, within_s=15.0)

@@ -1,5 +1,6 @@
 """The calls of the Sakari API that Sluice makes. Every failure is Retryable, Permanent or Uncertain."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 from urllib.parse import quote
@@ -7,14 +8,16 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from service.errors import Permanent
+from service.errors import Permanent, Retryable, StepError, Uncertain
+from service.observe.metrics import SAKARI_CALLS, SAKARI_SECONDS
 from service.sakari.exchange import Answer, exchange
+from service.sakari.gate import Caller, Gate
 from service.sakari.identity import Identity, concerns
 from service.sakari.models import Execution
 from service.sakari.outcome import code_of, envelope
 from service.sakari.paging import pages, patient
 from service.sakari.snapshots import Snapshots
-from service.sakari.token import Tokens
+from service.sakari.token import Token, Tokens
 
 MOST_PAGES = 20_000
 LONGEST_ID = 500
@@ -24,7 +27,10 @@ MergeStrategy = Literal["append", "core", "remove"]
 
 
 class Sakari:
-    """One account of Sakari. `http` comes from `exchange.connect`; `within_s` limits one call, first to last byte."""
+    """One account of Sakari. `http` comes from `exchange.connect`; `within_s` limits one call, first to last byte.
+
+    `gate` holds all callers of the account to one pace; without one, every call leaves at once.
+    """
 
     def __init__(
         self,
@@ -34,6 +40,8 @@ class Sakari:
         *,
         within_s: float = 60.0,
         check: Callable[[], None] = lambda: None,
+        gate: Gate | None = None,
+        caller: Caller | None = None,
         snapshots: Snapshots | None = None,
     ) -> None:
         self._http = http
@@ -41,13 +49,20 @@ class Sakari:
         self._tokens = tokens
         self._within_s = within_s
         self._check = check
+        self._gate = gate or Gate()
+        self._caller = caller or Caller()
         self._snapshots = snapshots
 
-    def guarded(self, check: Callable[[], None]) -> "Sakari":
+    @property
+    def account_id(self) -> str:
+        """Sakari's id of the account."""
+        return self._account_id
+
+    def guarded(self, check: Callable[[], None], caller: Caller | None = None) -> "Sakari":
         """The same client for one caller, whose `check` is called right before each request leaves, and may raise.
 
-        Between a caller's own look at the clock and the request there may be a wait for a token, and any pause of the
-        process.
+        Between a caller's own look at the clock and the request there may be a wait for its turn or for a token, and any
+        pause of the process.
         """
         return Sakari(
             self._http,
@@ -55,6 +70,8 @@ class Sakari:
             self._tokens,
             within_s=self._within_s,
             check=check,
+            gate=self._gate,
+            caller=caller,
             snapshots=self._snapshots,
         )
 
@@ -73,7 +90,7 @@ class Sakari:
         async def fetch(offset: int) -> dict[str, Any]:
             return await self._call("GET", path, params={**version, "offset": str(offset)})
 
-        return pages(patient(fetch) if patiently else fetch, most=MOST_PAGES)
+        return pages(patient(fetch, now=self._tokens.clock) if patiently else fetch, most=MOST_PAGES)
 
     async def find_executions(
         self, campaign: str, wanted: frozenset[Identity] | None, *, version_id: str | None = None, fresh_ms: int
@@ -81,8 +98,8 @@ class Sakari:
         """The executions of a campaign that concern `wanted` (None: all), in Sakari's order, no older than `fresh_ms`.
 
         0 reads the campaign for this call alone. Otherwise they come from a snapshot, if this client was given any; then
-        it raises NotYet while the campaign is being read, by this worker or another one. What is read for all is read
-        without this caller's guard: no lane holds it up.
+        it raises Retryable, with `due`, while this worker or another one is reading the campaign. What is read for all
+        is read without this caller's guard: no lane holds it up.
         """
         if not fresh_ms or self._snapshots is None:
             found = self.executions(campaign, version_id=version_id)
@@ -135,20 +152,53 @@ class Sakari:
         content, kind = (None, {}) if body is None else (_encode(body), {"Content-Type": "application/json"})
         request = self._http.build_request(method, path, params=params, content=content, headers=kind)
         repeatable = body is None
-        answer = await self._authorized(request, repeatable=repeatable)
-        return envelope(answer, repeatable=repeatable, now=self._tokens.clock())
+        try:
+            answer = await self._authorized(request, repeatable=repeatable, endpoint=path.split("/")[3])
+            envelope_ = envelope(answer, repeatable=repeatable, now=self._tokens.clock())
+        except StepError as error:
+            if isinstance(error, Retryable) and error.due is not None:
+                raise  # it was not let in
+            due = await self._gate.failed(self._caller, error)
+            if due is None:
+                raise
+            put_off = Uncertain if isinstance(error, Uncertain) else Retryable
+            raise put_off(error.reason, str(error), due=due) from error
+        await self._gate.succeeded(self._caller)
+        return envelope_
 
-    async def _authorized(self, request: httpx.Request, *, repeatable: bool) -> Answer:
+    async def _authorized(self, request: httpx.Request, *, repeatable: bool, endpoint: str) -> Answer:
         """The answer; after a 401, the answer to one more try with a new token."""
         for _ in range(2):
-            token = await self._tokens.get()
+            token = await self._token()
             request.headers["Authorization"] = f"Bearer {token.access_token}"
+            await self._gate.enter(self._caller)
             self._check()
-            answer = await exchange(self._http, request, repeatable=repeatable, within_s=self._within_s)
+            answer = await self._measured(request, repeatable=repeatable, endpoint=endpoint)
             if answer.status != httpx.codes.UNAUTHORIZED:
                 return answer
             await self._tokens.drop(token)
         raise Permanent("unauthorized", "Sakari refused a freshly fetched token (HTTP 401): check the API credentials")
+
+    async def _token(self) -> Token:
+        """The token. Fetching one is a call like others: it waits for its turn, and is not made while the circuit is open."""
+        if token := await self._tokens.current():
+            return token
+        await self._gate.enter(self._caller)
+        return await self._tokens.get()
+
+    async def _measured(self, request: httpx.Request, *, repeatable: bool, endpoint: str) -> Answer:
+        account, started = self._gate.account, time.perf_counter()
+        outcome = "cut_short"
+        try:
+            answer = await exchange(self._http, request, repeatable=repeatable, within_s=self._within_s)
+            outcome = str(answer.status)
+        except StepError as error:
+            outcome = error.reason
+            raise
+        finally:
+            SAKARI_CALLS.labels(account, endpoint, outcome).inc()
+            SAKARI_SECONDS.labels(account, endpoint).observe(time.perf_counter() - started)
+        return answer
 
 
 def _segment(value: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from service.errors import NotYet, Permanent, Retryable
+from service.errors import Permanent, Retryable
 from service.sakari.models import Execution, Pagination, execution, lenient
 
 Fetch = Callable[[int], Awaitable[dict[str, Any]]]
@@ -40,10 +40,11 @@ async def pages(fetch: Fetch, *, most: int) -> AsyncIterator[list[Execution]]:
     raise Permanent("too_many_pages", f"the campaign has more than {most} pages of executions")
 
 
-def patient(fetch: Fetch, *, most_s: float = 120.0) -> Fetch:
+def patient(fetch: Fetch, *, now: Callable[[], float], most_s: float = 120.0) -> Fetch:
     """`fetch`, for a reading that should not be lost for one page: what may succeed later is tried again.
 
     A page is waited for as long as Sakari or our own pace ask, `most_s` seconds in all; then its error is raised.
+    `now`: seconds since the epoch.
     """
 
     async def fetch_patiently(offset: int) -> dict[str, Any]:
@@ -51,14 +52,18 @@ def patient(fetch: Fetch, *, most_s: float = 120.0) -> Fetch:
         while True:
             try:
                 return await fetch(offset)
-            except (Retryable, NotYet) as error:
-                wait = error.after_s if error.after_s is not None else 2 * wait
+            except Retryable as error:
+                wait = _asked_s(error, now()) or min(2 * wait, 30.0)
                 waited += wait
                 if waited > most_s:
                     raise
             await asyncio.sleep(wait)
 
     return fetch_patiently
+
+
+def _asked_s(error: Retryable, now: float) -> float | None:
+    return max(error.due / 1000 - now, 0.01) if error.due is not None else error.after_s
 
 
 def _rows(answer: dict[str, Any]) -> tuple[list[Any], bool]:

@@ -5,7 +5,7 @@ reader at a time, over all workers, reads it and puts it on a shelf with an inde
 
 The reading goes on beside the lanes, in a task of its worker: a campaign of 100,000 executions takes longer than any lane
 should be held, and a page that fails is asked for again without losing the pages before it. Whoever waits looks a few
-times and then gives its lane up for a moment (NotYet). Nothing is said about the order of executions, so no reading goes
+times and then gives its lane up for a moment. Nothing is said about the order of executions, so no reading goes
 on from an older one: each begins at the first page. See docs/sakari.md.
 """
 
@@ -18,7 +18,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from service.errors import NotYet, Permanent, Retryable
+from service.errors import Permanent, Retryable, StepError
 from service.sakari.blocks import blocks, packed, unpacked
 from service.sakari.identity import Identity, concerns, key
 from service.sakari.models import Execution
@@ -67,24 +67,24 @@ class Shelf(Protocol):
 
 
 class _Failure(Struct, frozen=True, array_like=True):
-    kind: Literal["retryable", "permanent", "not_yet"]
     reason: str
     message: str
+    permanent: bool = False
     after_s: float | None = None
+    due: int | None = None
 
-    def error(self) -> Exception:
-        if self.kind == "permanent":
+    def error(self) -> StepError:
+        if self.permanent:
             return Permanent(self.reason, self.message)
-        if self.kind == "not_yet":
-            return NotYet(self.reason, self.message, after_s=self.after_s or _LANE_WAITS_S)
-        return Retryable(self.reason, self.message, after_s=self.after_s)
+        return Retryable(self.reason, self.message, after_s=self.after_s, due=self.due)
 
 
 class Snapshots:
-    """The snapshots of one account, and the readings that this worker has under way."""
+    """The snapshots of one account, and the readings that this worker has under way. `now`: seconds since the epoch."""
 
-    def __init__(self, shelf: Shelf, *, most: int = MOST_EXECUTIONS) -> None:
+    def __init__(self, shelf: Shelf, *, now: Callable[[], float], most: int = MOST_EXECUTIONS) -> None:
         self._shelf = shelf
+        self._now = now
         self._most = most
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -93,7 +93,8 @@ class Snapshots:
     ) -> list[Execution]:
         """The executions that concern `wanted` (None: all), in Sakari's order, no older than `fresh_ms`.
 
-        `campaign` names what `read` reads. Raises NotYet while it is being read, and what the last reading failed with.
+        `campaign` names what `read` reads. Raises Retryable, with `due`, while it is being read; and what the last
+        reading failed with.
         """
         asked_for = [key(each) for each in wanted or ()]
         for pause in _LOOKS_S:
@@ -107,7 +108,8 @@ class Snapshots:
             elif look.state == "ours":
                 self._begin(campaign, look.reading, fresh_ms, read)
             await asyncio.sleep(pause)
-        raise NotYet("campaign_being_read", "the campaign's executions are being read", after_s=_LANE_WAITS_S)
+        due = round(1000 * (self._now() + _LANE_WAITS_S))
+        raise Retryable("campaign_being_read", "the campaign's executions are being read", due=due)
 
     async def close(self) -> None:
         """Give up what this worker reads, so that another one can begin at once."""
@@ -137,14 +139,14 @@ class Snapshots:
         failure = None
         try:
             await self._shelve(campaign, reading, fresh_ms, read)
-        except (Retryable, Permanent, NotYet) as error:
+        except (Retryable, Permanent) as error:
             failure = _failure(error)
         except asyncio.CancelledError:
             await self._tell(campaign, reading, None)
             raise
         except Exception as error:  # a shelf that cannot be reached, or a fault of Sluice itself
             log.exception("a campaign could not be read", error=type(error).__name__)
-            failure = _Failure("retryable", "reading_broke", "a campaign could not be read; see the worker's log")
+            failure = _Failure("reading_broke", "a campaign could not be read; see the worker's log")
         finally:
             keeper.cancel()
         if failure:
@@ -170,15 +172,19 @@ class Snapshots:
                 await self._shelf.renew(campaign, reading)
 
     async def _tell(self, campaign: str, reading: str, failure: _Failure | None) -> None:
-        told_s = min(max(_TOLD_S, (failure and failure.after_s) or 0.0), _LONGEST_TOLD_S)
+        asked_s = _TOLD_S
+        if failure and failure.due is not None:
+            asked_s = failure.due / 1000 - self._now()
+        elif failure and failure.after_s is not None:
+            asked_s = failure.after_s
+        told_s = min(max(asked_s, _TOLD_S), _LONGEST_TOLD_S)
         with contextlib.suppress(Exception):  # the hold runs out by itself
             await self._shelf.give_up(
                 campaign, reading, msgspec.msgpack.encode(failure) if failure else b"", round(told_s * 1000)
             )
 
 
-def _failure(error: Retryable | Permanent | NotYet) -> _Failure:
+def _failure(error: Retryable | Permanent) -> _Failure:
     if isinstance(error, Permanent):
-        return _Failure("permanent", error.reason, str(error))
-    kind: Literal["retryable", "not_yet"] = "not_yet" if isinstance(error, NotYet) else "retryable"
-    return _Failure(kind, error.reason, str(error), error.after_s)
+        return _Failure(error.reason, str(error), permanent=True)
+    return _Failure(error.reason, str(error), after_s=error.after_s, due=error.due)

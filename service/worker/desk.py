@@ -9,10 +9,13 @@ from msgspec import Struct
 
 from service.actions import Action
 from service.engine import Rule, RuleSet, collector_paused, load
-from service.errors import Permanent
+from service.errors import Permanent, Retryable
+from service.model import DEFAULT_ACCOUNT
 from service.sakari.client import Sakari
 from service.store import Store, rulesets
 from service.worker.backoff import Backoff
+
+_LOOK_AGAIN_MS = 60_000
 
 _MOST_RULE_SETS = 8
 """Compiled at a time: rules may change often while a worker runs."""
@@ -66,6 +69,22 @@ class Desk(Struct, kw_only=True):
     """Country (ISO 3166) of phone numbers of which nothing else says it; empty if there is none."""
     ticket_s: float = 20.0
     """For how long a ticket goes on claiming lanes; then it ends, and another one takes over."""
+    named: Mapping[str, Sakari] = {}
+    """Sakari accounts by name, beside the default one."""
+
+    def account(self, name: str) -> Sakari:
+        """The client of an account.
+
+        Raises Retryable for one that this worker was not told of: new rules may reach it before its new settings do, so the
+        run looks again every minute, until its time is over.
+        """
+        if name == DEFAULT_ACCOUNT:
+            return self.sakari
+        try:
+            return self.named[name]
+        except KeyError:
+            message = f"this worker knows no account `{name}`: see SLUICE_SAKARI_ACCOUNTS"
+            raise Retryable("account_unknown", message, due=self.now() + _LOOK_AGAIN_MS) from None
 
 
 def bounded(value: Any, most: int) -> Any:

@@ -144,6 +144,17 @@ async def test_sakari_is_asked_for_a_token_and_the_account(rig: Rig, redis_url: 
     assert "no access to this API [sakari_ACCT-016]" in found[1][1]
 
 
+def test_every_account_is_looked_at_and_rules_may_name_no_other(redis_url: str, tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    text = (RULES / "hubspot-contacts.yaml").read_text()
+    (tmp_path / "rules" / "r.yaml").write_text(text.replace("version: 1", "version: 1\naccount: suport", 1))
+    support = {f"SAKARI_SUPPORT_{name}": "x" for name in ("ACCOUNT_ID", "CLIENT_ID", "CLIENT_SECRET")}
+    found = told(REDIS_URL=redis_url, **WORK, SAKARI_ACCOUNTS="support", **support)
+    what = "rules name the account `suport`, which is not among SLUICE_SAKARI_ACCOUNTS"
+    assert ("bad", what) in found["rules"]
+    assert [what.partition(":")[0] for _, what in found["sakari"]] == ["account `default`", "account `support`"]
+
+
 def test_a_sakari_that_is_not_there(redis_url: str) -> None:
     assert told(REDIS_URL=redis_url, **WORK)["sakari"] == [
         ("bad", "no connection to Sakari could be opened [unreachable]")

@@ -17,10 +17,21 @@ def test_every_metric_is_exported_with_a_help_text() -> None:
         "sluice_rules_reloads",
         "sluice_ruleset_info",
         "sluice_rules_broken_files",
+        "sluice_sakari_calls",
+        "sluice_sakari_seconds",
+        "sluice_sakari_waited_seconds",
+        "sluice_sakari_put_off",
+        "sluice_sakari_rate",
+        "sluice_sakari_circuit",
+        "sluice_sakari_queue_seconds",
     }
     assert all(family.documentation for family in families.values())
 
 
 def test_labels_are_bounded_words() -> None:
     names = {name for collector in metrics.REGISTRY._collector_to_names for name in collector._labelnames}  # type: ignore[attr-defined]
-    assert names <= {"source", "verdict", "outcome", "rule", "mode", "state", "result", "version"}
+    assert names <= {"source", "verdict", "outcome", "rule", "mode", "state", "result", "version"} | {
+        "account",
+        "endpoint",
+        "reason",
+    }

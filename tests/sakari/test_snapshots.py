@@ -1,6 +1,7 @@
 """One reading serves many; whoever waits is told so; what fails is told to all who wait."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.errors import NotYet, Permanent, Retryable
+from service.errors import Permanent, Retryable
 from service.sakari.blocks import SIZE, blocks, packed, unpacked
 from service.sakari.client import Sakari
 from service.sakari.identity import Identity, concerns, identities, key
@@ -34,15 +35,16 @@ async def asked(readings: Snapshots, wanted: frozenset[Identity], read: Read) ->
     while True:
         try:
             return await readings.find("c1", wanted, MINUTE_MS, read)
-        except NotYet:
-            continue
+        except Retryable as error:
+            if error.due is None:
+                raise
 
 
 class Worker:
     """One worker process's view: a client with snapshots of its own over the shared shelf."""
 
     def __init__(self, rig: Rig, store: Store) -> None:
-        self.snapshots = Snapshots(SnapshotShelf(store, "demo"))
+        self.snapshots = Snapshots(SnapshotShelf(store, "demo"), now=time.time)
         self.sakari = Sakari(rig.http, "demo", rig.tokens, snapshots=self.snapshots)
 
     async def find(self, wanted: frozenset[Identity] | None, fresh_ms: int = MINUTE_MS, **more: Any) -> list[Any]:
@@ -50,9 +52,11 @@ class Worker:
         while True:
             try:
                 found = await self.sakari.find_executions("c1", wanted, fresh_ms=fresh_ms, **more)
-            except NotYet:
-                continue
-            return [each.id for each in found]
+            except Retryable as error:
+                if error.due is None:
+                    raise
+            else:
+                return [each.id for each in found]
 
 
 @pytest.fixture
@@ -109,9 +113,10 @@ async def test_a_long_reading_holds_no_lane_up(rig: Rig, workers: Callable[[], W
     rig.faults(Fault(path="/executions", slow_ms=1500, times=1))
     worker, other = workers(), workers()
     for asking in (worker, other):
-        with pytest.raises(NotYet) as caught:
+        with pytest.raises(Retryable) as caught:
             await asking.sakari.find_executions("c1", CHRIS, fresh_ms=MINUTE_MS)
         assert caught.value.reason == "campaign_being_read"
+        assert caught.value.due is not None
     assert await other.find(CHRIS) == ["e7"]
     assert rig.calls("/executions") == {"200": 1}
 
@@ -150,7 +155,7 @@ async def test_a_worker_that_stops_lets_another_one_read_at_once(
     rig.campaign(Campaign(rows(10)))
     rig.faults(Fault(path="/executions", slow_ms=5_000, times=1))
     leaving = workers()
-    with pytest.raises(NotYet):
+    with pytest.raises(Retryable):
         await leaving.sakari.find_executions("c1", CHRIS, fresh_ms=MINUTE_MS)
     assert (await SnapshotShelf(store, "demo").look("c1", [], MINUTE_MS)).state == "busy"
     await leaving.sakari.close()
@@ -161,7 +166,7 @@ async def test_a_campaign_beyond_all_bounds_is_refused(store: Store) -> None:
     async def read() -> AsyncIterator[list[Execution]]:
         yield [execution(row) for row in rows(101)]
 
-    readings = Snapshots(SnapshotShelf(store, "demo"), most=100)
+    readings = Snapshots(SnapshotShelf(store, "demo"), now=time.time, most=100)
     with pytest.raises(Permanent) as caught:
         await asked(readings, CHRIS, read)
     assert caught.value.reason == "campaign_too_large"
@@ -173,7 +178,7 @@ async def test_a_fault_of_ours_is_no_endless_wait(store: Store) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(Retryable) as caught:
-        await asked(Snapshots(SnapshotShelf(store, "demo")), CHRIS, read)
+        await asked(Snapshots(SnapshotShelf(store, "demo"), now=time.time), CHRIS, read)
     assert caught.value.reason == "reading_broke"
 
 
@@ -211,7 +216,7 @@ async def test_a_snapshot_gives_what_reading_everything_gives(
         for page in pages:
             yield page
 
-    readings = Snapshots(SnapshotShelf(store, "demo"))
+    readings = Snapshots(SnapshotShelf(store, "demo"), now=time.time)
     expected = [each.raw for page in pages for each in page if concerns(each, wanted)]
     assert [each.raw for each in await asked(readings, wanted, read)] == expected
     await readings.close()

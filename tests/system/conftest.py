@@ -149,6 +149,8 @@ def environment(redis_url: str, folder: Path, **other: str) -> dict[str, str]:
         "SLUICE_SAKARI_ACCOUNT_ID": "acct",
         "SLUICE_SAKARI_CLIENT_ID": "client",
         "SLUICE_SAKARI_CLIENT_SECRET": "sakari-secret",
+        "SLUICE_SAKARI_RATE": "100000",
+        "SLUICE_SAKARI_BURST": "1000",
         "SLUICE_RETRY_BASE_S": "0.05",
         "SLUICE_RETRY_CAP_S": "1",
         **other,
@@ -171,10 +173,11 @@ async def worker(
 
 
 @contextlib.asynccontextmanager
-async def sandbox(environ: dict[str, str], folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def sandbox(environ: dict[str, str], folder: Path, *limits: str) -> AsyncIterator[asyncio.subprocess.Process]:
     options = (
         *("--port", environ["SLUICE_SAKARI_URL"].rpartition(":")[2], "--account", environ["SLUICE_SAKARI_ACCOUNT_ID"]),
         *("--client-id", environ["SLUICE_SAKARI_CLIENT_ID"], "--client-secret", environ["SLUICE_SAKARI_CLIENT_SECRET"]),
+        *limits,
     )
     async with running(*sluice("sandbox", *options), environ=environ, log=folder / "sandbox.log") as process:
         await _answers(environ["SLUICE_SAKARI_URL"] + "/_sandbox/state", folder / "sandbox.log")

@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from service.errors import NotYet, Permanent, Retryable, Uncertain
+from service.errors import Permanent, Retryable, Uncertain
 from service.store import dead, journal, keys
 from service.store.records import StepRecord, encode
 from tests.worker.conftest import MINUTE_MS, Bench, FarSide, MakeBench, record_of
@@ -69,34 +69,6 @@ async def test_what_sakari_answered_stays_in_the_ledger_bounded(make_bench: Make
     assert kept[0] == {"error": {"code": "CONT-001"}}
     assert kept[1].startswith('"<html><html>')
     assert len(kept[1]) == 4097
-
-
-async def test_a_run_that_waits_for_others_is_due_later_and_nothing_is_counted(
-    make_bench: MakeBench, far: FarSide
-) -> None:
-    bench = await make_bench(LOOK)
-    far.answers.append(NotYet("campaign_being_read", "it is being read", after_s=2))
-    before = bench.now()
-    await bench.happen("a")
-    await bench.drain()
-
-    record = await bench.ledger("a")
-    assert (record.state, record.tries, record.steps) == ("waiting", 0, {})
-    due = await bench.store.redis.zscore(keys.READY, LANE)
-    assert due is not None
-    assert before + 2_000 <= due <= bench.now() + 2_000
-    await bench.drain()
-    assert (await bench.ledger("a")).state == "done"
-
-
-async def test_a_run_that_waits_for_others_for_too_long_is_a_dead_letter(make_bench: MakeBench, far: FarSide) -> None:
-    bench = await make_bench(LOOK)
-    far.answers.append(NotYet("campaign_being_read", "it is being read", after_s=2))
-    await bench.happen("a")
-    await bench.drain()
-    bench.ahead_ms = 25 * 60 * MINUTE_MS
-    await bench.drain()
-    assert [(letter.reason, letter.rule) for letter in await bench.letters()] == [("expired", "r")]
 
 
 async def test_what_comes_after_a_run_that_waits_waits_too(make_bench: MakeBench, far: FarSide) -> None:

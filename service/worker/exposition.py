@@ -1,0 +1,62 @@
+"""`/metrics` and `/livez` of a worker, which otherwise listens to nobody."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+import structlog
+from redis.exceptions import RedisError
+
+from service.errors import SettingsError
+from service.observe.metrics import SAKARI_CIRCUIT, SAKARI_QUEUE, SAKARI_RATE, exposition
+from service.store import Store, pace
+
+log = structlog.get_logger("sluice.worker")
+
+_PATIENCE_S = 5.0
+_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_STATES = ("closed", "open", "paused")
+
+
+@contextlib.asynccontextmanager
+async def exposing(store: Store, host: str, port: int) -> AsyncIterator[int]:
+    """Serve within the `with`; gives the port. Raises SettingsError if the port cannot be had."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(_PATIENCE_S):
+                head = await reader.readuntil(b"\r\n\r\n")
+                status, body = await _answer(head.split(b" ", 2)[:2], store)
+                line = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {_TYPE}\r\n"
+                writer.write(f"{line}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+                await writer.drain()
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(serve, host, port)
+    except OSError as error:
+        raise SettingsError([f"SLUICE_METRICS_PORT: cannot listen at {host}:{port}: {error.strerror}"]) from None
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def _answer(asked: list[bytes], store: Store) -> tuple[HTTPStatus, bytes]:
+    if asked == [b"GET", b"/livez"]:
+        return HTTPStatus.OK, b"ok"
+    if asked != [b"GET", b"/metrics"]:
+        return HTTPStatus.NOT_FOUND, b"/metrics and /livez are here"
+    try:
+        await tell_accounts(store)
+    except (RedisError, OSError, TimeoutError) as error:
+        log.warning("accounts not told", error=type(error).__name__)
+    return HTTPStatus.OK, exposition()
+
+
+async def tell_accounts(store: Store) -> None:
+    """Set the gauges of all accounts to what Redis says now."""
+    for account in await pace.states(store):
+        SAKARI_RATE.labels(account.name).set(account.rate_now)
+        SAKARI_QUEUE.labels(account.name).set(account.queue_ms / 1000)
+        for state in _STATES:
+            SAKARI_CIRCUIT.labels(account.name, state).set(state == account.circuit)
