@@ -153,7 +153,7 @@ class Sakari:
         request = self._http.build_request(method, path, params=params, content=content, headers=kind)
         repeatable = body is None
         try:
-            answer = await self._authorized(request, repeatable=repeatable, endpoint=path.split("/")[3])
+            answer = await self._authorized(request, repeatable=repeatable, endpoint=_endpoint(path))
             envelope_ = envelope(answer, repeatable=repeatable, now=self._tokens.clock())
         except StepError as error:
             if isinstance(error, Retryable) and error.due is not None:
@@ -199,6 +199,11 @@ class Sakari:
             SAKARI_CALLS.labels(account, endpoint, outcome).inc()
             SAKARI_SECONDS.labels(account, endpoint).observe(time.perf_counter() - started)
         return answer
+
+
+def _endpoint(path: str) -> str:
+    """The word after the account in a path, for metrics; `account` for the account itself."""
+    return (*path.split("/"), "account")[3]
 
 
 def _segment(value: str) -> str:

@@ -34,7 +34,9 @@ def doctor(*options: str, **environ: str) -> Result:
 def told(**environ: str) -> dict[str, list[tuple[str, str]]]:
     """Section -> (mark, what) of its findings."""
     sections: dict[str, list[tuple[str, str]]] = {}
-    for finding in msgspec.json.decode(doctor("--json", **environ).stdout):
+    result = doctor("--json", **environ)
+    assert result.stdout, result.exception
+    for finding in msgspec.json.decode(result.stdout):
         sections.setdefault(finding["section"], []).append((finding["mark"], finding["what"]))
     return sections
 
