@@ -5,7 +5,7 @@ STAMP := .venv/.ready
 SEEDS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench chaos chaos-test lock clean
+.PHONY: help setup run test check contract bench chaos chaos-test lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: $(STAMP) ## format, lint, types, rules and their tests
 	@$(BIN)/mypy
 	@$(BIN)/sluice rules lint rules
 	@$(BIN)/sluice rules test rules --strict
+
+contract: $(STAMP) ## hold Sakari to what Sluice assumes (SAKARI_URL=… CAMPAIGN=… WRITE=1 CONTACT=+…; see docs/sakari.md)
+	@$(BIN)/python -m pytest tests/contract -q -rs $(ARGS)
 
 bench: $(STAMP) ## measure the hot paths beside their yardsticks
 	@$(BIN)/python -m tests.bench

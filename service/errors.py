@@ -16,6 +16,8 @@ SluiceError
 Texts of these errors reach logs and people: never put a secret, a phone number or an e-mail address into one.
 """
 
+from typing import Any
+
 
 class SluiceError(Exception):
     """The root; catching it catches everything that Sluice raises on purpose."""
@@ -65,6 +67,9 @@ class LeaseLost(SluiceError):
 
 class StepError(SluiceError):
     """A step that did not succeed. `reason` is a short fixed word; the message is for people."""
+
+    answer: Any = None
+    """What the far side answered, as it came: for the ledger, never for a text, since it may hold personal data."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

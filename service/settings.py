@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin,
 import msgspec
 from msgspec import Meta, Struct
 
+from service import phones
 from service.errors import SettingsError
 from service.model import DEFAULT_ACCOUNT
 
@@ -139,6 +140,14 @@ class WorkSettings(Struct, frozen=True, kw_only=True):
     metrics_port: Port = 0
     """Where `/metrics` and `/livez` are served; 0: nowhere."""
     metrics_host: str = "127.0.0.1"
+    phone_region: str = ""
+    """Country (ISO 3166) of phone numbers that do not say theirs, and of which neither contact nor rule says it."""
+
+    def faults(self, prefix: str) -> list[str]:
+        """Say what is wrong with the country."""
+        if not self.phone_region or self.phone_region in phones.REGIONS:
+            return []
+        return [f"{prefix}PHONE_REGION must be an ISO 3166 code of two letters, such as NO"]
 
 
 T = TypeVar("T", bound=Struct)

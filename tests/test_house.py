@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 SERVICE = ROOT / "service"
 
 FLOORS = [
-    {"errors", "model"},
+    {"errors", "phones", "model"},
     {"settings", "observe"},
     {"sources", "engine", "sakari", "store", "sandbox"},
     {"actions"},

@@ -34,6 +34,9 @@ class Action(Struct, frozen=True, kw_only=True):
     check: Callable[[Mapping[str, Any]], tuple[str, str] | None] | None = None
     """What `args` cannot say, for lint: takes a step's `with`, of whatever shape, in which `...` stands for every text
     that holds a template. Gives the dotted place of a mistake that no value could mend, and what is wrong; or None."""
+    prepare: Callable[[Any, str], Any] | None = None
+    """Brings an instance of `args` into the form that is recorded, compared and sent; None if it is in that form already.
+    Takes the region of phone numbers that do not say theirs (ISO 3166, or empty); may raise Permanent, before any call."""
     run: Callable[[Any, Sakari], Awaitable[Result]]
     """Takes an instance of `args`; raises only StepError (Retryable, Permanent, Uncertain)."""
     example: str

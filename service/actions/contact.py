@@ -10,13 +10,21 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from service import phones
 from service.actions.action import Target
+from service.errors import Permanent
 
 IDENTITIES = ("hubspot", "pipedrive", "activecampaign", "mobile", "email")
 """Fields that can say which record is meant; the first that is given names it."""
 
 _LARGEST_NUMBER = 2**63 - 1
 
+REGION_REMEDY = "write it with `+` and country code, or give `mobile.country`, `region:` or SLUICE_PHONE_REGION"
+
+Region = Annotated[
+    str,
+    Meta(description="Country such as `NO`, of which a number is that has no country code and no country beside it."),
+]
 Instant = Annotated[datetime, Meta(tz=True, description="An instant such as `2026-11-07T05:31:56Z`.")]
 Phone = Annotated[str, Meta(extra_json_schema={"format": "e164"})]
 """A phone number; lint asks for the filter of this name, or for a literal number in this form."""
@@ -30,8 +38,13 @@ class _Part(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_
 class Mobile(_Part, frozen=True):
     """A mobile phone number."""
 
-    country: Annotated[str | UnsetType, Meta(description="ISO 3166 code of two letters, such as `US`.")] = UNSET
-    number: Annotated[Phone | UnsetType, Meta(description="International, such as `+15551234567`.")] = UNSET
+    country: Annotated[
+        str | UnsetType,
+        Meta(description="ISO 3166 code of two letters, such as `US`; a national `number` is read by it."),
+    ] = UNSET
+    number: Annotated[
+        Phone | UnsetType, Meta(description="Such as `+15551234567`; sent in that form, however it is given.")
+    ] = UNSET
     verified: Annotated[Instant | UnsetType, Meta(description="When the number was verified.")] = UNSET
     valid: Annotated[bool | UnsetType, Meta(description="Whether the number can be texted.")] = UNSET
     line_type: Annotated[str | UnsetType, Meta(description="Kind of line, such as `mobile`.")] = UNSET
@@ -129,10 +142,34 @@ def body(contact: SakariContact) -> dict[str, Any]:
     return sent
 
 
-def digits(number: str) -> str:
-    """The digits of a phone number without the international prefix: `+1 555…`, `001555…` and `1555…` are one."""
-    found = "".join(c for c in number if c in "0123456789")
-    return found.removeprefix("00")
+def reachable(contact: SakariContact, *regions: str) -> SakariContact:
+    """The contact with its mobile number in E.164; read as one of `mobile.country`, else of the first of `regions` known.
+
+    Raises Permanent("bad_phone") for a number that cannot exist.
+    """
+    mobile = contact.mobile
+    if isinstance(mobile, UnsetType) or isinstance(mobile.number, UnsetType) or not mobile.number.strip():
+        return contact
+    country = "" if isinstance(mobile.country, UnsetType) else mobile.country
+    number = e164(mobile.number, "contact.mobile.number", country, *regions)
+    return msgspec.structs.replace(contact, mobile=msgspec.structs.replace(mobile, number=number))
+
+
+def e164(number: str, where: str, *regions: str) -> str:
+    """The number in E.164. Raises Permanent("bad_phone"), which says what is wrong with it and where it stands."""
+    try:
+        return phones.e164(number, *regions)
+    except phones.NotAPhoneNumber as fault:
+        remedy = "" if phones.is_international(number) else f"; {REGION_REMEDY}"
+        raise Permanent("bad_phone", f"{where} is not a possible phone number: {fault}{remedy}") from None
+
+
+def no_such_region(given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What is wrong with the `region` of a step's `with` (see `Action.check`)."""
+    region = given.get("region", "")
+    if not isinstance(region, str) or region == "" or region.strip().upper() in phones.REGIONS:
+        return None
+    return "region", f"`{region}` is not a country: an ISO 3166 code of two letters is wanted, such as `NO`"
 
 
 def named_by(contact: SakariContact, identities: tuple[str, ...] = IDENTITIES) -> tuple[str, str] | None:
@@ -144,7 +181,7 @@ def named_by(contact: SakariContact, identities: tuple[str, ...] = IDENTITIES) -
         if isinstance(given, CrmRecord):
             value = str(given.id).strip()
         elif isinstance(given, Mobile):
-            value = digits(given.number or "")
+            value = phones.digits(given.number or "")
         else:
             value = given.strip().lower()
         if value:
@@ -161,7 +198,7 @@ def _may_name(field: str, value: Any) -> bool:
     if isinstance(value, Mapping):
         value = value.get("number" if field == "mobile" else "id")
     if isinstance(value, str):
-        value = digits(value) if field == "mobile" else value.strip()
+        value = phones.digits(value) if field == "mobile" else value.strip()
     return value is not None and value != ""
 
 

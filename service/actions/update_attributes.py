@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from service.actions import contact as contacts
 from service.actions.action import Action, Result, Target
@@ -26,12 +26,21 @@ class Args(Struct, frozen=True, forbid_unknown_fields=True):
     type: Annotated[Literal["contacts", "deals", "tickets"], Meta(description="What kind of record is written.")]
     contact: Annotated[contacts.SakariContact, Meta(description="Who is meant, and the values to set.")]
 
+    region: contacts.Region | UnsetType = UNSET
+
 
 _NO_IDENTITY = f"the contact names no record: give one of {', '.join(contacts.IDENTITIES)} with a value"
 
 
 def check(given: Mapping[str, Any]) -> tuple[str, str] | None:
-    return ("contact", _NO_IDENTITY) if contacts.names_nobody(given.get("contact")) else None
+    if contacts.names_nobody(given.get("contact")):
+        return "contact", _NO_IDENTITY
+    return contacts.no_such_region(given)
+
+
+def prepare(args: Args, region: str) -> Args:
+    """With the mobile number in E.164. Raises Permanent("bad_phone")."""
+    return structs.replace(args, contact=contacts.reachable(args.contact, args.region or "", region), region=UNSET)
 
 
 async def run(args: Args, sakari: Sakari) -> Result:
@@ -64,6 +73,7 @@ ACTION = Action(
     name="update_attributes",
     args=Args,
     check=check,
+    prepare=prepare,
     run=run,
     sets_values=True,
     target=target,

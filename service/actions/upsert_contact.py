@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from service.actions import contact as contacts
 from service.actions.action import Action, Result, Target
@@ -25,12 +25,21 @@ class Args(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="How a contact that already has this mobile number is treated."),
     ] = "append"
 
+    region: contacts.Region | UnsetType = UNSET
+
 
 _NO_MOBILE = "the contact has no `mobile.number`, which is what Sakari knows contacts by"
 
 
 def check(given: Mapping[str, Any]) -> tuple[str, str] | None:
-    return ("contact.mobile.number", _NO_MOBILE) if contacts.names_nobody(given.get("contact"), ("mobile",)) else None
+    if contacts.names_nobody(given.get("contact"), ("mobile",)):
+        return "contact.mobile.number", _NO_MOBILE
+    return contacts.no_such_region(given)
+
+
+def prepare(args: Args, region: str) -> Args:
+    """With the mobile number in E.164. Raises Permanent("bad_phone")."""
+    return structs.replace(args, contact=contacts.reachable(args.contact, args.region or "", region), region=UNSET)
 
 
 async def run(args: Args, sakari: Sakari) -> Result:
@@ -66,6 +75,7 @@ ACTION = Action(
     name="upsert_contact",
     args=Args,
     check=check,
+    prepare=prepare,
     run=run,
     sets_values=True,
     target=target,

@@ -7,6 +7,7 @@ import rich_click as click
 
 from service.cli.accounts import accounts
 from service.cli.dead import dead_letters
+from service.cli.doctor import doctor
 from service.cli.events import events
 from service.cli.events_replay import replay_events
 from service.cli.processes import dev, sandbox, send, serve, work
@@ -30,5 +31,5 @@ rules.add_command(backtest)
 rules.add_command(test)
 rules.add_command(new)
 rules.add_command(schema)
-for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters, accounts):
+for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters, accounts, doctor):
     main.add_command(_command)

@@ -70,6 +70,8 @@ def _step(number: int, step: StepRecord, masked: bool) -> str:
         parts.append("→ " + ", ".join(_pair(path, value, masked) for path, value in step.result.items()))
     if step.state != "done":
         parts.append(escape(f"{step.state}: {step.reason}"))
+        if step.answer is not None:
+            parts.append("[dim]answered[/] " + escape(short(mask(step.answer) if masked else step.answer)))
     else:
         parts.append(f"[dim]{step.took_ms} ms[/]")
     return "  ".join(parts)

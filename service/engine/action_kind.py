@@ -24,6 +24,10 @@ class ActionKind(Protocol):
         """What the types cannot say."""
 
     @property
+    def prepare(self) -> Callable[[Any, str], Any] | None:
+        """`(args, region of phone numbers that do not say theirs) -> args` in the form that is sent. Raises Permanent."""
+
+    @property
     def target(self) -> Callable[[Any], Any] | None:
         """For writes: what `args` would touch. Raises Permanent if that is nothing."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from service import phones
 from service.engine.values import EPOCH, MISSING, instant, text_of, to_json
 from service.errors import Permanent
 
@@ -26,9 +27,8 @@ _MONTHS = (
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DIRECTIVE = re.compile("%(.?)", re.DOTALL)
 
-_TRUNK_ZERO = re.compile(r"^((?:\+|00)[0-9]+)[\s.-]*\(0\)")
 _PHONE_PUNCTUATION = re.compile(r"[\s().\-/\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-_PHONE = re.compile(r"\+?[0-9]{4,15}")
+_NATIONAL = re.compile(r"[0-9]{4,15}")
 
 
 class ArgumentError(Exception):
@@ -43,6 +43,8 @@ class Filter(Struct, frozen=True):
     """Checks an argument at load, raises ArgumentError; None if the filter takes none."""
     apply: Callable[[Any, Any], Any]
     """`(value, argument) -> value`; raises Permanent. Never sees a missing value or null, `default` excepted."""
+    without: Any = None
+    """The argument where none is given; None if one must be."""
 
 
 def _anything(argument: Any) -> Any:
@@ -60,6 +62,12 @@ def _date_format(argument: Any) -> str:
     return argument
 
 
+def _country(argument: Any) -> str:
+    if not isinstance(argument, str) or argument not in phones.REGIONS:
+        raise ArgumentError("an ISO 3166 code of two letters like `NO`")
+    return argument
+
+
 def _text(value: Any, filter_name: str) -> str:
     text = text_of(value)
     if text is None:
@@ -67,17 +75,22 @@ def _text(value: Any, filter_name: str) -> str:
     return text
 
 
-def e164(value: Any, _argument: None) -> str:
-    """A phone number without its punctuation.
+def e164(value: Any, region: str) -> str:
+    """A phone number in its international form, `+` and digits.
 
-    `+1 (555) 010-0000` gives `+15550100000`. `00` at the front becomes `+`; a national number stays national.
+    `+1 (555) 010-0000` gives `+15550100000`. A number without its country code is of the country in the brackets; with
+    none there it only loses its punctuation, and the action decides.
     """
-    text = _text(value, "e164").strip()
-    text = _PHONE_PUNCTUATION.sub("", _TRUNK_ZERO.sub(r"\1", text))
-    text = f"+{text[2:]}" if text.startswith("00") else text
-    if not _PHONE.fullmatch(text):
-        raise Permanent("bad_phone", "the value is not a phone number")
-    return text
+    text = _text(value, "e164")
+    if not region and not phones.is_international(text):
+        national = _PHONE_PUNCTUATION.sub("", text)
+        if not _NATIONAL.fullmatch(national):
+            raise Permanent("bad_phone", "the value is not a phone number")
+        return national
+    try:
+        return phones.e164(text, region)
+    except phones.NotAPhoneNumber as fault:
+        raise Permanent("bad_phone", f"the value is not a possible phone number: {fault}") from None
 
 
 def lower(value: Any, _argument: None) -> str:
@@ -118,7 +131,7 @@ def json(value: Any, _argument: None) -> str:
 FILTERS: Final[dict[str, Filter]] = {
     entry.name: entry
     for entry in (
-        Filter("e164", None, e164),
+        Filter("e164", _country, e164, without=""),
         Filter("lower", None, lower),
         Filter("upper", None, upper),
         Filter("trim", None, trim),

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from service.engine.condition import Condition, Leaf, Not, evaluate, paths
+from service.engine.filters import FILTERS
 from service.engine.rule import Rule, Step
 from service.engine.scope import EventScope
 from service.engine.template import Expression, Joined, Tree, fetch
@@ -72,7 +73,10 @@ def _sketch(tree: Tree, later: frozenset[str], scope: EventScope) -> Any:
 
 
 def _spelled(expression: Expression) -> str:
-    calls = (call.filter + ("" if call.argument is None else f"({call.argument})") for call in expression.filters)
+    calls = (
+        call.filter + ("" if call.argument == FILTERS[call.filter].without else f"({call.argument})")
+        for call in expression.filters
+    )
     return f"${{{' | '.join((expression.path, *calls))}}}"
 
 

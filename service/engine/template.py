@@ -107,12 +107,14 @@ def _call(text: str, position: int) -> tuple[Call, int]:
         raise TemplateError("R401", position, "the name of a filter is expected here", near("", FILTERS))
     if name[1] not in FILTERS:
         raise TemplateError("R402", name.start(1), f"there is no filter `{name[1]}`", near(name[1], FILTERS))
-    check = FILTERS[name[1]].argument
+    check, without = FILTERS[name[1]].argument, FILTERS[name[1]].without
     given = _ARGUMENT.match(text, name.end())
     if check is None:
         if text.startswith("(", name.end()):
             raise TemplateError("R403", name.start(1), f"the filter `{name[1]}` takes no argument")
         return Call(name[1]), name.end()
+    if given is None and without is not None and not text.startswith("(", name.end()):
+        return Call(name[1], without), name.end()
     if given is None:
         raise TemplateError("R403", name.start(1), f"the filter `{name[1]}` takes one argument", f"`{name[1]}(…)`")
     double, single, bare = given.groups()

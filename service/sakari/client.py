@@ -1,4 +1,4 @@
-"""The three calls of the Sakari API that Sluice makes. Every failure is Retryable, Permanent or Uncertain."""
+"""The calls of the Sakari API that Sluice makes. Every failure is Retryable, Permanent or Uncertain."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,12 +12,14 @@ from service.errors import Permanent, Retryable, StepError, Uncertain
 from service.observe.metrics import SAKARI_CALLS, SAKARI_SECONDS
 from service.sakari.exchange import Answer, exchange
 from service.sakari.gate import Caller, Gate
+from service.sakari.identity import Identity, concerns
 from service.sakari.models import Execution
 from service.sakari.outcome import code_of, envelope
-from service.sakari.paging import pages
+from service.sakari.paging import pages, patient
+from service.sakari.snapshots import Snapshots
 from service.sakari.token import Token, Tokens
 
-MOST_PAGES = 500
+MOST_PAGES = 20_000
 LONGEST_ID = 500
 
 AttributeType = Literal["contacts", "deals", "tickets"]
@@ -40,6 +42,7 @@ class Sakari:
         check: Callable[[], None] = lambda: None,
         gate: Gate | None = None,
         caller: Caller | None = None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self._http = http
         self._account_id = account_id
@@ -48,6 +51,7 @@ class Sakari:
         self._check = check
         self._gate = gate or Gate()
         self._caller = caller or Caller()
+        self._snapshots = snapshots
 
     @property
     def account_id(self) -> str:
@@ -68,13 +72,17 @@ class Sakari:
             check=check,
             gate=self._gate,
             caller=caller,
+            snapshots=self._snapshots,
         )
 
-    def executions(self, campaign: str, *, version_id: str | None = None) -> AsyncIterator[list[Execution]]:
+    def executions(
+        self, campaign: str, *, version_id: str | None = None, patiently: bool = False
+    ) -> AsyncIterator[list[Execution]]:
         """The pages of a drip campaign's executions; each execution once. Ends for every shape of answer.
 
         GET /v1/accounts/{accountId}/dripcampaigns/{dripCampaignId}/executions with its two documented parameters.
-        The API has no filter by contact: whoever looks for one contact reads the whole campaign.
+        The API has no filter by contact: whoever looks for one contact reads the whole campaign. `patiently`: see
+        `paging.patient`.
         """
         path = self._path("dripcampaigns", campaign, "executions")
         version = {} if version_id is None else {"versionId": version_id}
@@ -82,7 +90,34 @@ class Sakari:
         async def fetch(offset: int) -> dict[str, Any]:
             return await self._call("GET", path, params={**version, "offset": str(offset)})
 
-        return pages(fetch, most=MOST_PAGES)
+        return pages(patient(fetch, now=self._tokens.clock) if patiently else fetch, most=MOST_PAGES)
+
+    async def find_executions(
+        self, campaign: str, wanted: frozenset[Identity] | None, *, version_id: str | None = None, fresh_ms: int
+    ) -> list[Execution]:
+        """The executions of a campaign that concern `wanted` (None: all), in Sakari's order, no older than `fresh_ms`.
+
+        0 reads the campaign for this call alone. Otherwise they come from a snapshot, if this client was given any; then
+        it raises Retryable, with `due`, while this worker or another one is reading the campaign. What is read for all
+        is read without this caller's guard: no lane holds it up.
+        """
+        if not fresh_ms or self._snapshots is None:
+            found = self.executions(campaign, version_id=version_id)
+            return [each async for page in found for each in page if concerns(each, wanted)]
+        name = campaign if version_id is None else f"{campaign}:{version_id}"
+        reader = self.guarded(lambda: None)
+        return await self._snapshots.find(
+            name, wanted, fresh_ms, lambda: reader.executions(campaign, version_id=version_id, patiently=True)
+        )
+
+    async def close(self) -> None:
+        """Give up the readings of campaigns that are under way, so that another worker can begin at once."""
+        if self._snapshots is not None:
+            await self._snapshots.close()
+
+    async def read_account(self) -> Any:
+        """GET /v1/accounts/{accountId}: whether the credentials are good for this account. Gives the answer as it came."""
+        return await self._call("GET", self._path())
 
     async def write_attributes(self, attribute_type: AttributeType, contact: dict[str, Any]) -> Any:
         """POST /v1/accounts/{accountId}/attributes/{attributeType}, a Contact as its body, as documented.
@@ -102,7 +137,9 @@ class Sakari:
         data = answer.get("data")
         if isinstance(data, dict) and (errors := data.get("errors")):
             code = next((c for row in errors if (c := code_of(row))), None) if isinstance(errors, list) else None
-            raise Permanent("row_refused", f"Sakari took the call and refused the contact ({code or 'no code'})")
+            refusal = Permanent("row_refused", f"Sakari took the call and refused the contact ({code or 'no code'})")
+            refusal.answer = answer
+            raise refusal
         return answer
 
     def _path(self, *segments: str) -> str:
@@ -116,7 +153,7 @@ class Sakari:
         request = self._http.build_request(method, path, params=params, content=content, headers=kind)
         repeatable = body is None
         try:
-            answer = await self._authorized(request, repeatable=repeatable, endpoint=path.split("/")[3])
+            answer = await self._authorized(request, repeatable=repeatable, endpoint=_endpoint(path))
             envelope_ = envelope(answer, repeatable=repeatable, now=self._tokens.clock())
         except StepError as error:
             if isinstance(error, Retryable) and error.due is not None:
@@ -162,6 +199,11 @@ class Sakari:
             SAKARI_CALLS.labels(account, endpoint, outcome).inc()
             SAKARI_SECONDS.labels(account, endpoint).observe(time.perf_counter() - started)
         return answer
+
+
+def _endpoint(path: str) -> str:
+    """The word after the account in a path, for metrics; `account` for the account itself."""
+    return (*path.split("/"), "account")[3]
 
 
 def _segment(value: str) -> str:

@@ -67,6 +67,10 @@ class Execution(Struct, frozen=True):
     raw: dict[str, Any] = {}
 
 
+SEEN = ("id", "status", "entered", "contact")
+"""What a rule can see of an execution, as Sakari names it."""
+
+
 class Pagination(Struct, frozen=True, rename="camel"):
     limit: int | None = None
     offset: int | None = None
@@ -76,7 +80,11 @@ class Pagination(Struct, frozen=True, rename="camel"):
 
 
 def execution(raw: dict[str, Any]) -> Execution:
-    return msgspec.structs.replace(lenient(Execution, raw), raw=raw)
+    try:
+        found = msgspec.convert(raw, Execution)  # as documented: a thirtieth of the time
+    except msgspec.ValidationError:
+        found = lenient(Execution, raw)
+    return msgspec.structs.replace(found, raw=raw)
 
 
 def lenient(kind: type[T], raw: dict[str, Any]) -> T:

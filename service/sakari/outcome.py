@@ -9,12 +9,14 @@ import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from service.errors import Permanent, Retryable, StepError, Uncertain
 from service.sakari.exchange import Answer
 
 LONGEST_WAIT_S = 3600.0
+KEPT_BYTES = 4096
+"""Of an answer that is not JSON."""
 
 _CODE = re.compile(r"[A-Z]{2,8}-[0-9]{1,4}")
 
@@ -50,18 +52,25 @@ def envelope(answer: Answer, *, repeatable: bool, now: float) -> dict[str, Any]:
     """The decoded `{"success": …, "data": …}` of an answer that says the call was done.
 
     `repeatable` as in `exchange`; `now`: seconds since the epoch, for a Retry-After given as a date.
-    Raises Retryable, Permanent or Uncertain for every other answer.
+    Raises Retryable, Permanent or Uncertain for every other answer, and gives it along (`StepError.answer`).
     """
     content = answer.decoded()
-    done = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
-    if not done:
-        raise _refused(answer, code_of(content), repeatable=repeatable, now=now)
+    refusal = _refusal(answer, content, repeatable=repeatable, now=now)
+    if refusal is not None:
+        refusal.answer = answer.body[:KEPT_BYTES].decode(errors="replace") if content is None else content
+        raise refusal
+    return cast("dict[str, Any]", content)
+
+
+def _refusal(answer: Answer, content: Any, *, repeatable: bool, now: float) -> StepError | None:
+    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        return _refused(answer, code_of(content), repeatable=repeatable, now=now)
     if not isinstance(content, dict) or content.keys().isdisjoint({"success", "data", "error"}):
         message = f"Sakari answered HTTP {answer.status} with something that is not its JSON envelope"
-        raise (Retryable if repeatable else Uncertain)("unreadable_answer", message)
+        return (Retryable if repeatable else Uncertain)("unreadable_answer", message)
     if content.get("success", not content.get("error")) is not True:
-        raise _permanent(answer.status, code_of(content), fallback="refused")
-    return content
+        return _permanent(answer.status, code_of(content), fallback="refused")
+    return None
 
 
 def code_of(content: Any) -> str | None:

@@ -4,6 +4,7 @@ The page of "Fetch executions" shows one object and no `pagination`, and takes a
 answer lists with `hasNext`. Whatever comes, reading ends, and an execution that was seen is given out once.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -12,11 +13,14 @@ import msgspec
 from service.errors import Permanent, Retryable
 from service.sakari.models import Execution, Pagination, execution, lenient
 
+Fetch = Callable[[int], Awaitable[dict[str, Any]]]
+"""Gives the envelope at an offset."""
 
-async def pages(fetch: Callable[[int], Awaitable[dict[str, Any]]], *, most: int) -> AsyncIterator[list[Execution]]:
+
+async def pages(fetch: Fetch, *, most: int) -> AsyncIterator[list[Execution]]:
     """The pages of executions, each without what an earlier page had.
 
-    `fetch`: the envelope at an offset. The offset advances by what was received, since the page size is undocumented.
+    The offset advances by what was received, since the page size is undocumented.
     The end is: an empty page, `hasNext: false`, a single object, null, or a page with nothing new (a server that
     ignores `offset`). Raises Permanent("too_many_pages") after `most` pages. The collection lives while it is read: an
     execution that leaves it meanwhile may hide another one from us.
@@ -34,6 +38,32 @@ async def pages(fetch: Callable[[int], Awaitable[dict[str, Any]]], *, most: int)
             return
         offset += len(rows)
     raise Permanent("too_many_pages", f"the campaign has more than {most} pages of executions")
+
+
+def patient(fetch: Fetch, *, now: Callable[[], float], most_s: float = 120.0) -> Fetch:
+    """`fetch`, for a reading that should not be lost for one page: what may succeed later is tried again.
+
+    A page is waited for as long as Sakari or our own pace ask, `most_s` seconds in all; then its error is raised.
+    `now`: seconds since the epoch.
+    """
+
+    async def fetch_patiently(offset: int) -> dict[str, Any]:
+        waited, wait = 0.0, 0.5
+        while True:
+            try:
+                return await fetch(offset)
+            except Retryable as error:
+                wait = _asked_s(error, now()) or min(2 * wait, 30.0)
+                waited += wait
+                if waited > most_s:
+                    raise
+            await asyncio.sleep(wait)
+
+    return fetch_patiently
+
+
+def _asked_s(error: Retryable, now: float) -> float | None:
+    return max(error.due / 1000 - now, 0.01) if error.due is not None else error.after_s
 
 
 def _rows(answer: dict[str, Any]) -> tuple[list[Any], bool]:

@@ -12,6 +12,8 @@ from service.sandbox.state import Sandbox
 
 HANDLERS = (
     tokens.issue_token,
+    reads.fetch_campaigns,
+    reads.fetch_contacts,
     reads.fetch_executions,
     reads.fetch_attributes,
     reads.fetch_attributes_of_type,

@@ -30,6 +30,29 @@ async def fetch_executions(
     return page(sandbox.campaigns[campaign], int(offset))
 
 
+@get("/v1/accounts/{account:str}/dripcampaigns")
+async def fetch_campaigns(
+    request: Request[Any, Any, Any], sandbox: NamedDependency[Sandbox], account: FromPath[str]
+) -> Response[bytes]:
+    admit(request, sandbox, account)
+    allow_parameters(request, "offset", "limit")
+    data = [{"id": name, "name": f"Campaign {name}"} for name in sandbox.campaigns]
+    return done(data, pagination={"limit": 100, "offset": 0, "hasNext": False})
+
+
+@get("/v1/accounts/{account:str}/contacts")
+async def fetch_contacts(
+    request: Request[Any, Any, Any], sandbox: NamedDependency[Sandbox], account: FromPath[str]
+) -> Response[bytes]:
+    """Contacts that were written here, by a part of their number, as documented."""
+    admit(request, sandbox, account)
+    allow_parameters(request, "mobile", "offset", "limit")
+    part = "".join(filter(str.isdigit, request.query_params.get("mobile", "")))
+    known = {name.partition(":")[2]: record for name, record in sandbox.records.items() if name.startswith("contacts/")}
+    data = [{"id": f"c{name}", **record} for name, record in known.items() if part in name]
+    return done(data, pagination={"limit": 100, "offset": 0, "hasNext": False})
+
+
 def page(campaign: Campaign, offset: int) -> Response[bytes]:
     rows, size, shape = campaign.executions, campaign.page_size, campaign.shape
     if shape == "null":

@@ -13,20 +13,20 @@ _OTHERS = 64
 
 def demo_state() -> dict[str, Campaign]:
     known = [
-        _execution(0, "completed", hubspot={"id": 267448860001}),
-        _execution(1, "active", hubspot={"id": 541935480001}),
-        _execution(2, "active", pipedrive={"id": 8}),
-        _execution(3, "completed", hubspot={"id": 310000000451}),
-        _execution(4, "active", pipedrive={"id": 21}),
+        sample_execution(0, "completed", hubspot={"id": 267448860001}),
+        sample_execution(1, "active", hubspot={"id": 541935480001}),
+        sample_execution(2, "active", pipedrive={"id": 8}),
+        sample_execution(3, "completed", hubspot={"id": 310000000451}),
+        sample_execution(4, "active", pipedrive={"id": 21}),
     ]
     others = [
-        _execution(n, "completed" if n % 3 else "active", hubspot={"id": 900_000_000_000 + n})
+        sample_execution(n, "completed" if n % 3 else "active", hubspot={"id": 900_000_000_000 + n})
         for n in range(len(known), len(known) + _OTHERS)
     ]
     return {DEMO_CAMPAIGN: Campaign(executions=[*others[: _OTHERS // 2], *known, *others[_OTHERS // 2 :]])}
 
 
-def _execution(number: int, status: str, **crm: dict[str, int]) -> dict[str, Any]:
+def sample_execution(number: int, status: str, **crm: dict[str, int]) -> dict[str, Any]:
     at = f"2026-{number // 28 % 12 + 1:02}-{number % 28 + 1:02}T09:30:00Z"
     made = {"at": at, "by": {"id": "65f0c0de0000000000000001", "name": "Sandbox", "source": "integration"}}
     return {

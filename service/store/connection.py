@@ -16,7 +16,10 @@ from redis.exceptions import RedisError
 
 HOUR_MS = 3_600_000
 TALLY_MS = 2 * HOUR_MS
-NAMES = ("accept", "begin", "claim", "drop", "forget", "record", "renew", "replay", "revive", "sweep")
+NAMES = (
+    "accept", "begin", "claim", "drop", "forget", "record", "renew", "replay", "revive", "snapshot_give_up",
+    "snapshot_look", "snapshot_publish", "snapshot_put", "sweep",
+)  # fmt: skip
 OF_ACCOUNTS = ("admit", "report")
 """Scripts with a prelude of their own besides."""
 

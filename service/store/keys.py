@@ -53,6 +53,14 @@ TALLY = "sluice:tally:"
 LAST_FIRINGS = "sluice:last-firings"
 """Hash: `live <rule>`, `shadow <rule>` or `failed <rule>` → id of the last event that the rule matched. Never expires."""
 
+SNAPSHOT = "sluice:snapshot:"
+"""+ account:campaign:version → hash: which reading of a campaign's executions is current, who is reading, what failed last.
+Expires a day after its last change."""
+
+READING = "sluice:reading:"
+"""+ account:campaign:version:reading → hash: `b<n>` → block of executions, `i<n>` → part of their index. Expires when it is
+too old for whoever asked last."""
+
 TOKEN = "sluice:sakari-token:"  # noqa: S105
 """+ account and client → the shared access token. Expires with the token."""
 

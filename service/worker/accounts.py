@@ -10,10 +10,12 @@ from service.model import DEFAULT_ACCOUNT
 from service.sakari.client import Sakari
 from service.sakari.exchange import connect
 from service.sakari.gate import Gate
+from service.sakari.snapshots import Snapshots
 from service.sakari.token import SETTINGS, Tokens
 from service.settings import Found, SakariSettings
 from service.store import Store
 from service.store.pace import SharedPace
+from service.store.snapshots import SnapshotShelf
 from service.store.tokens import SharedToken
 
 
@@ -23,6 +25,7 @@ async def open_accounts(stack: contextlib.AsyncExitStack, settings: Found, store
     for name, account in {DEFAULT_ACCOUNT: settings.of(SakariSettings), **settings.named}.items():
         http = await stack.enter_async_context(connect(account.url))
         clients[name] = make_sakari(http, name, account, store)
+        stack.push_async_callback(clients[name].close)
     return clients
 
 
@@ -33,7 +36,8 @@ def make_sakari(http: httpx.AsyncClient, name: str, account: SakariSettings, sto
     tokens = Tokens(http, account.client_id, account.client_secret, cache=cache, clock=time.time, settings=prefix)
     credentials = _hash(account.account_id, account.client_id, account.client_secret, account.url)
     pace = SharedPace(store, name, rate=account.rate, burst=account.burst, credentials=credentials)
-    return Sakari(http, account.account_id, tokens, gate=Gate(pace, name))
+    snapshots = Snapshots(SnapshotShelf(store, account.account_id), now=time.time)
+    return Sakari(http, account.account_id, tokens, gate=Gate(pace, name), snapshots=snapshots)
 
 
 def _hash(*parts: str) -> str:

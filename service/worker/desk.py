@@ -65,6 +65,8 @@ class Desk(Struct, kw_only=True):
     backoff: Backoff
     now: Callable[[], int]
     stopping: asyncio.Event
+    region: str = ""
+    """Country (ISO 3166) of phone numbers of which nothing else says it; empty if there is none."""
     ticket_s: float = 20.0
     """For how long a ticket goes on claiming lanes; then it ends, and another one takes over."""
     named: Mapping[str, Sakari] = {}

@@ -191,6 +191,7 @@ def make_desk(
         ),
         now=lambda: time.time_ns() // 1_000_000,
         stopping=asyncio.Event(),
+        region=settings.phone_region,
     )
 
 

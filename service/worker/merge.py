@@ -85,7 +85,7 @@ async def _part(action: Action, record: str, waiting: Waiting, account: str, des
             return None
         if rule.steps[0].applies(scope, desk.now()) is not True:
             return None
-        args = fill_in(action, rule.steps[0], scope)
+        args = fill_in(action, rule.steps[0], scope, desk.region)
         target = action.target(args)
     except StepError:
         return None  # it will say so itself when its turn comes

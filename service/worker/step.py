@@ -63,6 +63,7 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
                 reason=error.reason,
                 message=str(error),
                 args=bounded(attempt.args, _KEPT_BYTES),
+                answer=bounded(error.answer, _KEPT_BYTES),
                 do=step.do,
             )
             attempt.notes.fields[f"step:{step.index}"] = encode(failed)
@@ -85,7 +86,7 @@ async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepR
         raise Uncertain(
             "begun_before", f"an earlier attempt at `{step.do}` was cut short; nobody knows how far it came"
         )
-    attempt.args = args = fill_in(action, step, attempt.scope)
+    attempt.args = args = fill_in(action, step, attempt.scope, desk.region)
     if action.target is None and not action.sets_values:  # with a target, the fence notes it
         attempt.notes.fields[f"step:{step.index}"] = encode(StepRecord(state="pending", at=started, do=step.do))
     await _note_before_calling(attempt, desk)
@@ -127,7 +128,9 @@ async def _call(action: Action, args: Any, step: Step, attempt: Attempt, started
     except Uncertain as error:
         if action.sets_values:
             message = f"{error}; repeating it is harmless, since it only sets values"
-            raise Retryable(error.reason, message, due=error.due) from error
+            again = Retryable(error.reason, message, due=error.due)
+            again.answer = error.answer
+            raise again from error
         raise
     return StepRecord(
         state="done",

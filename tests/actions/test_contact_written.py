@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from service.actions import ACTIONS
 from service.actions.action import Action
-from service.actions.contact import body, digits
+from service.actions.contact import body
 from service.errors import Permanent, Uncertain
 from service.sandbox.state import Fault
 from tests.sakari.rig import EMAIL, PHONE, Rig, all_text
@@ -58,8 +58,8 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-def update(contact: dict[str, Any], kind: str = "contacts") -> Any:
-    return msgspec.convert({"type": kind, "contact": contact}, UPDATE.args)
+def update(contact: dict[str, Any], kind: str = "contacts", **more: str) -> Any:
+    return msgspec.convert({"type": kind, "contact": contact, **more}, UPDATE.args)
 
 
 def upsert(contact: dict[str, Any], **more: str) -> Any:
@@ -227,11 +227,57 @@ def test_only_reduces_the_target_to_what_was_asked(fields: set[str], action: Act
 
 
 @pytest.mark.parametrize(
-    ("number", "plain"),
-    [("+1 202-555-0155", "12025550155"), ("001 202 555 0155", "12025550155"), ("202.555.0155", "2025550155"), ("", "")],
+    ("mobile", "region", "default", "sent"),
+    [
+        ({"number": "+47 912 34 567"}, "", "", "+4791234567"),
+        ({"number": "0047 91234567", "country": "US"}, "SE", "DK", "+4791234567"),
+        ({"number": "912 34 567", "country": "no"}, "SE", "DK", "+4791234567"),
+        ({"number": "20 12 34 56", "country": "Denmark"}, "DK", "NO", "+4520123456"),
+        ({"number": "20 12 34 56"}, "DK", "NO", "+4520123456"),
+        ({"number": "20 12 34 56"}, "", "NO", "+4720123456"),
+        ({"number": ""}, "", "", ""),
+    ],
 )
-def test_digits_of_a_phone_number(number: str, plain: str) -> None:
-    assert digits(number) == plain
+def test_a_number_is_read_by_its_country_then_by_the_rule_then_by_the_default(
+    mobile: dict[str, str], region: str, default: str, sent: str
+) -> None:
+    contact = {"hubspot": {"id": 7}, "mobile": mobile}
+    for action, args in ((UPDATE, update(contact, region=region)), (UPSERT, upsert(contact, region=region))):
+        assert action.prepare is not None
+        assert action.prepare(args, default).contact.mobile.number == sent
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        ("2025550177", "no country code, and nothing says which country it is of; write it with `+`"),
+        ("+1202555017", "too short for its country"),
+        ("+12025550177 ext. 9", "it has an extension"),
+        ("+999 2025550177", "its country code does not exist"),
+        ("ask Chris", "there is no number in it"),
+    ],
+)
+def test_an_impossible_number_is_refused_with_the_reason_and_without_the_number(number: str, why: str) -> None:
+    assert UPSERT.prepare is not None
+    with pytest.raises(Permanent) as caught:
+        UPSERT.prepare(upsert({"mobile": {"number": number}}), "")
+    assert caught.value.reason == "bad_phone"
+    assert str(caught.value).startswith("contact.mobile.number is not a possible phone number: ")
+    assert why in str(caught.value)
+    assert number not in all_text(caught.value)
+
+
+def test_the_same_number_is_the_same_record_however_it_is_written() -> None:
+    records = set()
+    for mobile in (
+        {"number": "+47 912 34 567"},
+        {"number": "91234567", "country": "NO"},
+        {"number": "0047 91-23-45-67"},
+    ):
+        assert UPSERT.prepare is not None
+        assert UPSERT.target is not None
+        records.add(UPSERT.target(UPSERT.prepare(upsert({"mobile": mobile}), "")).record)
+    assert records == {"contacts/mobile:4791234567"}
 
 
 async def test_errors_of_a_write_show_nobody(rig: Rig) -> None:

@@ -61,7 +61,11 @@ MATCHES: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"mobile": "0012025550155"}, {"mobile": {"number": "+12025550155", "country": 1}}, True),
     ({"mobile": "+12025550155"}, {"mobile": "+1 (202) 555 0155"}, True),
     ({"mobile": "+12025550155"}, {"mobile": {"number": 12025550155}}, True),
-    ({"mobile": "+12025550155"}, {"mobile": {"number": "2025550155", "country": "US"}}, False),
+    ({"mobile": "+12025550155"}, {"mobile": {"number": "2025550155", "country": "US"}}, True),
+    ({"mobile": "+12025550155"}, {"mobile": {"number": "2025550155", "country": "NO"}}, False),
+    ({"mobile": "2025550155"}, {"mobile": {"number": "(202) 555-0155", "country": "US"}}, True),
+    ({"execution": "1"}, {}, True),
+    ({"execution": "2"}, {"id": "2"}, False),
     ({"mobile": "+12025550155"}, {"mobile": {}}, False),
     # any identity that both sides have is enough: Sakari keeps the lowest of duplicate CRM ids
     ({"hubspot": 9, "mobile": "+12025550155"}, {"hubspot": {"id": 7}, "mobile": {"number": "+12025550155"}}, True),

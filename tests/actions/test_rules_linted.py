@@ -44,17 +44,36 @@ NO_IDENTITY = "the contact names no record: give one of hubspot, pipedrive, acti
         (
             "fetch_executions, with: { campaign: c, contact: { hubspot: null } }",
             "contact",
-            "the action refuses `contact`: give at least one of sakari, hubspot, pipedrive, mobile, email",
+            "the action refuses `contact`: give at least one of execution, sakari, hubspot, pipedrive, mobile, email",
         ),
         (
             "fetch_executions, with: { campaign: '${contact.c}', contact: {} }",
             "contact",
-            "the action refuses `contact`: give at least one of sakari, hubspot, pipedrive, mobile, email",
+            "the action refuses `contact`: give at least one of execution, sakari, hubspot, pipedrive, mobile, email",
         ),
     ],
 )
 def test_a_step_that_names_nobody_is_refused(with_: str, at: str, message: str) -> None:
     assert lint(f"{{ do: {with_} }}") == [(f"R506 {at}", message)]
+
+
+@pytest.mark.parametrize(
+    ("with_", "at"),
+    [
+        ("fetch_executions, with: { campaign: c, fresh: soon }", "fresh"),
+        ("fetch_executions, with: { campaign: c, fresh: 25h }", "fresh"),
+        ("fetch_executions, with: { campaign: c, region: Norway }", "region"),
+        ("upsert_contact, with: { contact: { mobile: { number: '+4791234567' } }, region: XX }", "region"),
+        ("update_attributes, with: { type: deals, contact: { email: a }, region: 47 }", "region"),
+    ],
+)
+def test_a_span_or_a_country_that_is_none_is_refused(with_: str, at: str) -> None:
+    assert [code for code, _ in lint(f"{{ do: {with_} }}")] in ([f"R506 {at}"], ["R504 47 } }"])
+
+
+@pytest.mark.parametrize("fresh", ["0", "0s", "30s", "24h", "'${contact.fresh}'"])
+def test_a_span_up_to_a_day_is_fine(fresh: str) -> None:
+    assert lint(f"{{ do: fetch_executions, with: {{ campaign: c, fresh: {fresh}, region: NO }} }}") == []
 
 
 @pytest.mark.parametrize(

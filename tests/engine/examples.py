@@ -56,6 +56,7 @@ class Action(Struct, frozen=True):
     args: type[Struct]
     check: Check | None = None
     target: Callable[[Any], Any] | None = None
+    prepare: Callable[[Any, str], Any] | None = None
 
 
 def names_somebody(given: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -1,5 +1,6 @@
 """Templates: what is fetched, how it is formatted, and how a step fails when that cannot be done."""
 
+import re
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ VALUES: dict[str, Any] = {
     "contact.empty": "",
     "contact.null": None,
     "contact.phone": "+1 (555) 010-0000",
+    "contact.national": "912 34 567",
     "hubspot.input fields.First Name": "Jo",
     "occurred_at": NOW,
 }
@@ -67,6 +69,10 @@ def filled(text: str, values: dict[str, Any] | None = None) -> Any:
         ("${contact.id | default(x)}", 5),
         ("${contact.tags | json}", '["a","ö"]'),
         ("${contact.phone | e164}", "+15550100000"),
+        ("${contact.national | e164}", "91234567"),
+        ("${contact.national | e164(NO)}", "+4791234567"),
+        ("${contact.national | e164('NO')}", "+4791234567"),
+        ("${contact.phone | e164(NO)}", "+15550100000"),
         ("${occurred_at | date(%Y-%m-%d %H:%M:%S)}", "2026-09-21 14:13:20"),
         ("${occurred_at | date('%a %A %b %B %j %y %%')}", "Mon Monday Sep September 264 26 %"),
     ],
@@ -102,6 +108,8 @@ def test_phone_numbers_lose_their_punctuation(number: Any, plain: str) -> None:
         ("${drip.later}", 0, "missing_value"),
         ("${contact.x | e164}", "call me", "bad_phone"),
         ("${contact.x | e164}", "", "bad_phone"),
+        ("${contact.x | e164(NO)}", "12", "bad_phone"),
+        ("${contact.x | e164}", "+47 12", "bad_phone"),
         ("${contact.x | e164}", "+1 555 010 0000 ext 7", "bad_phone"),
         ("${contact.x | e164}", "1" * 16, "bad_phone"),
         ("${contact.x | e164}", ["+15550100000"], "bad_value"),
@@ -123,7 +131,7 @@ def test_the_message_of_a_bad_phone_number_never_holds_it(number: str) -> None:
         filled("${contact.x | e164}", {"contact.x": number})
     except Permanent as fault:
         said = str(fault)
-    assert said in {"", "contact.x: the value is not a phone number"}
+    assert not re.search("[0-9@]", said.replace("contact.x", ""))
 
 
 @pytest.mark.parametrize(
@@ -143,6 +151,10 @@ def test_the_message_of_a_bad_phone_number_never_holds_it(number: str) -> None:
         ("${contact.id | default(a(b))}", "R403"),
         ("${contact.id | date()}", "R403"),
         ("${contact.id | date(%)}", "R403"),
+        ("${contact.id | e164(no)}", "R403"),
+        ("${contact.id | e164(Norway)}", "R403"),
+        ("${contact.id | e164()}", "R403"),
+        ("${contact.id | e164(a(b))}", "R403"),
     ],
 )
 def test_a_template_that_cannot_be_read(text: str, code: str) -> None:
@@ -183,7 +195,7 @@ def test_every_filter_is_documented() -> None:
 @given(st.one_of(st.integers(), st.floats(), st.text(), st.booleans(), st.lists(st.text()), st.none()))
 def test_filters_give_a_value_or_raise_permanent(value: Any) -> None:
     reasons = set()
-    for text in ("e164", "lower", "upper", "trim", "default(x)", "date(%Y-%m-%dT%H)", "json"):
+    for text in ("e164", "e164(NO)", "lower", "upper", "trim", "default(x)", "date(%Y-%m-%dT%H)", "json"):
         try:
             filled(f"${{contact.x | {text}}}", {"contact.x": value})
         except Permanent as fault:

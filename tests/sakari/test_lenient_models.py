@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +83,8 @@ def test_no_object_is_unreadable(raw: dict[str, Any]) -> None:
     found = execution(raw)
     assert isinstance(found, Execution)
     assert json.dumps(found.raw) == before
+
+
+@given(st.dictionaries(FIELDS, st.one_of(JSON, st.dictionaries(FIELDS, JSON))))
+def test_the_short_way_of_reading_gives_what_the_long_one_gives(raw: dict[str, Any]) -> None:
+    assert execution(raw) == msgspec.structs.replace(lenient(Execution, raw), raw=raw)

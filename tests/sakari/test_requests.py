@@ -14,7 +14,7 @@ from tests.sakari.rig import Rig, mocked, raw_server
 DONE = httpx.Response(200, json={"success": True, "data": None})
 
 
-async def drained(sakari: Sakari, campaign: str, **version: str) -> None:
+async def drained(sakari: Sakari, campaign: str, **version: Any) -> None:
     async for _ in sakari.executions(campaign, **version):
         pass
 

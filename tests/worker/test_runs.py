@@ -57,6 +57,20 @@ async def test_a_retryable_error_is_due_later_and_counted(make_bench: MakeBench,
     assert (record.state, record.reason, record.message, record.tries) == ("done", "", "", 1)
 
 
+async def test_what_sakari_answered_stays_in_the_ledger_bounded(make_bench: MakeBench, far: FarSide) -> None:
+    bench = await make_bench(LOOK)
+    for fact, answer in (("a", {"error": {"code": "CONT-001"}}), ("b", "<html>" * 2_000)):
+        error = Permanent("http_400", "refused")
+        error.answer = answer
+        far.answers.append(error)
+        await bench.happen(fact)
+        await bench.drain()
+    kept = [(await bench.ledger(fact)).steps[0].answer for fact in "ab"]
+    assert kept[0] == {"error": {"code": "CONT-001"}}
+    assert kept[1].startswith('"<html><html>')
+    assert len(kept[1]) == 4097
+
+
 async def test_what_comes_after_a_run_that_waits_waits_too(make_bench: MakeBench, far: FarSide) -> None:
     bench = await make_bench(LOOK)
     far.answers.append(Retryable("down", "later"))

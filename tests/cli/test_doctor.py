@@ -1,0 +1,163 @@
+"""`sluice doctor`: what it finds in an installation that is well, and in one that is not."""
+
+import os
+from asyncio import to_thread
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from service.cli import main
+from service.dev.processes import embedded_redis
+from service.sandbox.state import Fault, Settings
+from service.store import Options, open_store
+from tests.sakari.rig import Rig, rigged, served
+
+RULES = Path(__file__).parents[2] / "rules"
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SLUICE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def doctor(*options: str, **environ: str) -> Result:
+    return CliRunner().invoke(
+        main, ["doctor", *options], env={f"SLUICE_{name}": value for name, value in environ.items()}
+    )
+
+
+def told(**environ: str) -> dict[str, list[tuple[str, str]]]:
+    """Section -> (mark, what) of its findings."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    result = doctor("--json", **environ)
+    assert result.stdout, result.exception
+    for finding in msgspec.json.decode(result.stdout):
+        sections.setdefault(finding["section"], []).append((finding["mark"], finding["what"]))
+    return sections
+
+
+SERVE = {
+    "PUBLIC_URL": "https://hooks.example.invalid/sluice",
+    "RULES": str(RULES),
+    "HUBSPOT_CLIENT_SECRET": "hub-secret",
+    "SPILL_DIR": "spill",
+}
+WORK = {
+    "SAKARI_URL": "http://127.0.0.1:9",
+    "SAKARI_ACCOUNT_ID": "demo",
+    "SAKARI_CLIENT_ID": "sandbox-client",
+    "SAKARI_CLIENT_SECRET": "sandbox-secret",
+}
+
+
+def test_with_nothing_set_it_says_what_it_could_not_look_at() -> None:
+    result = doctor()
+    assert result.exit_code == 0
+    assert "nothing of `sluice serve` is set here" in result.stdout
+    assert result.stdout.rstrip().endswith("All is well, as far as it was looked at.")
+    assert {mark for findings in told().values() for mark, _ in findings} == {"unchecked"}
+
+
+def test_settings_that_are_missing_are_named_all_at_once(redis_url: str) -> None:
+    environ = {"REDIS_URL": redis_url, "SAKARI_ACCOUNT_ID": "demo", "SAKARI_CLINT_ID": "x"}
+    assert doctor(**environ).exit_code == 2
+    assert told(**environ)["settings"] == [
+        ("unchecked", "nothing of `sluice serve` is set here"),
+        ("bad", "SLUICE_SAKARI_CLIENT_ID is not set (nor SLUICE_SAKARI_CLIENT_ID_FILE)"),
+        ("bad", "SLUICE_SAKARI_CLIENT_SECRET is not set (nor SLUICE_SAKARI_CLIENT_SECRET_FILE)"),
+        ("warn", "SLUICE_SAKARI_CLINT_ID is no setting of Sluice; did you mean SLUICE_SAKARI_CLIENT_ID?"),
+    ]
+
+
+def test_a_redis_that_is_well_and_one_that_is_not_there(redis_url: str) -> None:
+    (marks, whats) = zip(*told(REDIS_URL=redis_url)["redis"], strict=True)
+    assert set(marks) == {"ok"}
+    assert "answers in" in whats[0]
+    result = doctor(REDIS_URL="redis://:hidden@127.0.0.1:9/0")
+    assert result.exit_code == 1
+    assert "no answer (ConnectionError)" in result.stdout
+    assert "hidden" not in result.stdout
+
+
+async def test_a_redis_that_would_lose_events_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "redis").mkdir()
+    async with embedded_redis(tmp_path / "redis") as url:
+        store = open_store(url, Options())
+        await store.redis.config_set("maxmemory-policy", "allkeys-lru")
+        await store.close()
+        found = (await to_thread(told, REDIS_URL=url))["redis"]
+    assert any(mark == "warn" and "may evict keys" in what for mark, what in found)
+
+
+def test_rules_are_told_as_lint_sees_them(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "good.yaml").write_text((RULES / "hubspot-contacts.yaml").read_text())
+    (tmp_path / "rules" / "bad.yaml").write_text("version: 1\nrules:\n  - id: x\n")
+    assert doctor().exit_code == 1
+    (error, live) = told()["rules"]
+    assert error == ("bad", "2 errors in `rules`: the rules of those files are not used")
+    assert live[0] == "ok"
+    (tmp_path / "rules" / "bad.yaml").unlink()
+    (tmp_path / "rules" / "good.yaml").write_text("version: 1\nrules: []\n")
+    assert told()["rules"][-1] == ("warn", "0 live rules")
+
+
+def test_the_address_that_crms_call(redis_url: str, tmp_path: Path) -> None:
+    found = told(REDIS_URL=redis_url, **SERVE)["sources"]
+    assert found[0][0] == "ok"
+    assert found[0][1].startswith("hubspot may call https://hooks.example.invalid/sluice/webhooks/hubspot")
+    assert found[1] == ("unchecked", "pipedrive has no secret here, so it has no path")
+    assert found[2][1].startswith("nothing answers at https://hooks.example.invalid/sluice")
+    local = told(REDIS_URL=redis_url, **SERVE | {"PUBLIC_URL": "http://127.0.0.1:9"})["sources"]
+    assert [what for mark, what in local if mark == "warn"][:2] == [
+        "http://127.0.0.1:9 is not https",
+        "127.0.0.1 cannot be reached from outside",
+    ]
+    assert not (tmp_path / "spill").exists(), "it changes nothing"
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with served(Settings()) as server, rigged(*server) as made:
+        yield made
+
+
+async def test_sakari_is_asked_for_a_token_and_the_account(rig: Rig, redis_url: str) -> None:
+    environ = {"REDIS_URL": redis_url, **WORK, "SAKARI_URL": rig.url}
+    assert (await to_thread(told, **environ))["sakari"] == [
+        ("ok", "gave a token, good for 60 minutes"),
+        ("ok", "the account can be read with it"),
+    ]
+    assert rig.sandbox.calls == {"POST /oauth2/token": {"200": 1}, "GET /v1/accounts/*": {"200": 1}}
+
+    wrong = await to_thread(doctor, **environ | {"SAKARI_CLIENT_SECRET": "s3cret"})
+    assert wrong.exit_code == 1
+    assert "check SLUICE_SAKARI_CLIENT_ID and SLUICE_SAKARI_CLIENT_SECRET [bad_credentials]" in wrong.stdout
+    assert "s3cret" not in wrong.stdout
+
+    rig.faults(Fault(path="/v1/accounts", status=403, body={"success": False, "error": {"code": "ACCT-016"}}))
+    found = (await to_thread(told, **environ))["sakari"]
+    assert found[1][0] == "bad"
+    assert "no access to this API [sakari_ACCT-016]" in found[1][1]
+
+
+def test_every_account_is_looked_at_and_rules_may_name_no_other(redis_url: str, tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    text = (RULES / "hubspot-contacts.yaml").read_text()
+    (tmp_path / "rules" / "r.yaml").write_text(text.replace("version: 1", "version: 1\naccount: suport", 1))
+    support = {f"SAKARI_SUPPORT_{name}": "x" for name in ("ACCOUNT_ID", "CLIENT_ID", "CLIENT_SECRET")}
+    found = told(REDIS_URL=redis_url, **WORK, SAKARI_ACCOUNTS="support", **support)
+    what = "rules name the account `suport`, which is not among SLUICE_SAKARI_ACCOUNTS"
+    assert ("bad", what) in found["rules"]
+    assert [what.partition(":")[0] for _, what in found["sakari"]] == ["account `default`", "account `support`"]
+
+
+def test_a_sakari_that_is_not_there(redis_url: str) -> None:
+    assert told(REDIS_URL=redis_url, **WORK)["sakari"] == [
+        ("bad", "no connection to Sakari could be opened [unreachable]")
+    ]

@@ -1,0 +1,112 @@
+"""How calls are carried: kept-alive HTTP/1.1, bounded waits, one host, verified TLS, no redirect."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from httpx_aiohttp import AiohttpTransport
+
+from service.errors import Permanent, Retryable
+from service.sakari.client import Sakari
+from service.sakari.exchange import Timeouts, connect
+from service.sandbox.state import Fault
+from tests.sakari.rig import Rig, made_tokens, raw_server
+
+ELSEWHERE = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: %s/stolen\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+CERTIFICATE = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgB0BCv4VtKdjqoZ4f
+0i0Cp6enICmKQaMZT4FZMHbz6PqhRANCAASnkjfmOYo9dvam454ARfyIs+fcDaLh
+kizrtA3jC0LMcn+pRBA4LoEnQTJqQQz/dp0VQCRHunwDJ3ph+vU4WvZv
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBkTCCATagAwIBAgIUcnhf+snfHRLUqRqvQBgIxKjldLkwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyMjA2NDczOFoYDzIxMjYxMDI5
+MDY0NzM4WjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASnkjfmOYo9dvam454ARfyIs+fcDaLhkizrtA3jC0LMcn+pRBA4LoEn
+QTJqQQz/dp0VQCRHunwDJ3ph+vU4WvZvo2QwYjAdBgNVHQ4EFgQUIgPASdGwAViI
+DpAVv+gEQQMZpx4wHwYDVR0jBBgwFoAUIgPASdGwAViIDpAVv+gEQQMZpx4wDwYD
+VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0kAMEYC
+IQC+lq0CDMBY9Sf9Cb+4C3A7lV6maadmxH87yTI9CKxRZgIhAPGANFLES9j8onmp
+VsvzX8HEmlqB6ayojE1ATHRFk1ng
+-----END CERTIFICATE-----
+"""
+"""Made for this test, and signed by nobody but itself."""
+
+
+async def read(sakari: Sakari, campaign: str = "c1") -> list[Any]:
+    return [each async for page in sakari.executions(campaign) for each in page]
+
+
+@contextlib.asynccontextmanager
+async def tls_server(folder: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server with a certificate that nobody vouches for; gives its URL, and what it was sent."""
+    (folder / "self-signed.pem").write_text(CERTIFICATE)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "self-signed.pem")
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read(1000))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", received
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_not_spoken_to(tmp_path: Path) -> None:
+    async with tls_server(tmp_path) as (url, received), connect(url) as http:
+        with pytest.raises(Retryable) as caught:
+            await made_tokens(http).get()
+    assert caught.value.reason == "unreachable"
+    assert received == []
+
+
+async def test_a_token_never_follows_a_redirect(rig: Rig) -> None:
+    async with (
+        raw_server(b"") as (other, seen),
+        raw_server(ELSEWHERE % other.encode()) as (url, lines),
+        connect(url) as http,
+    ):
+        with pytest.raises(Permanent) as caught:
+            await read(Sakari(http, "demo", rig.tokens))
+    assert caught.value.reason == "redirect"
+    assert (len(lines), seen) == (1, [])
+
+
+@pytest.mark.parametrize("campaign", ["https://example.com/x", "//example.com/x", "@example.com", "\\\\example.com"])
+async def test_only_the_configured_host_is_called(rig: Rig, campaign: str) -> None:
+    with pytest.raises(Permanent) as caught:
+        await read(rig.sakari, campaign)
+    assert caught.value.reason == "http_404"
+    assert len(rig.sandbox.calls) == 2, "the sandbox was asked for a token, and for a campaign that it does not know"
+
+
+async def test_connections_are_kept_and_every_wait_is_bounded(rig: Rig) -> None:
+    limits = Timeouts(connect=1, read=2, write=3, pool=4)
+    async with connect(rig.url, timeouts=limits) as http:
+        assert http.timeout == httpx.Timeout(connect=1, read=2, write=3, pool=4)
+        assert isinstance(http._transport, AiohttpTransport)
+        transport: Any = http._transport.__dict__
+        answers = [await http.post("oauth2/token", json={}) for _ in range(3)]
+        assert {answer.http_version for answer in answers} == {"HTTP/1.1"}
+        kept = transport["client"].connector._conns
+        assert [len(connections) for connections in kept.values()] == [1]
+
+
+async def test_waiting_for_a_free_connection_is_bounded(rig: Rig) -> None:
+    await rig.tokens.get()
+    rig.faults(Fault(path="/executions", slow_ms=300))
+    async with connect(rig.url, timeouts=Timeouts(pool=0.2), connections=1) as http:
+        sakari = Sakari(http, "demo", rig.tokens)
+        told = await asyncio.gather(*(read(sakari, "6604b1d2f1a3") for _ in range(3)), return_exceptions=True)
+    waited = [error for error in told if isinstance(error, Retryable)]
+    assert len(waited) == 2
+    assert {error.reason for error in waited} == {"unreachable"}
