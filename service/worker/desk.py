@@ -64,6 +64,8 @@ class Desk(Struct, kw_only=True):
     stopping: asyncio.Event
     ticket_s: float = 20.0
     """For how long a ticket goes on claiming lanes; then it ends, and another one takes over."""
+    sign: Callable[[], None] = lambda: None
+    """Gives a sign of life; called with every poll."""
 
 
 def bounded(value: Any, most: int) -> Any:

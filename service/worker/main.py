@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from service.actions import ACTIONS, Action
 from service.observe import logs
+from service.observe.alive import signs
 from service.sakari.client import Sakari
 from service.sakari.exchange import connect
 from service.sakari.token import Tokens
@@ -55,7 +56,7 @@ class TicketWorker(Worker):
 
         arq asks Redis about itself first, and would end if it is away at that very moment.
         """
-        await _wait_for_redis(self._desk.store)
+        await _wait_for_redis(self._desk)
         log.info("worker ready", actions=sorted(self._desk.actions))
         while True:
             try:
@@ -83,6 +84,7 @@ class TicketWorker(Worker):
 
     async def _poll_iteration(self) -> None:
         """Poll once. arq would let a Redis error end the process; a restart of Redis is no reason to lose the workers."""
+        self._desk.sign()
         try:
             await super()._poll_iteration()
         except (RedisError, OSError) as error:
@@ -136,11 +138,12 @@ async def work(settings: Found) -> None:
         await store.close()
 
 
-async def _wait_for_redis(store: Store) -> None:
+async def _wait_for_redis(desk: Desk) -> None:
     """Return once Redis is there. Raises SettingsError if it cannot keep what is promised."""
     while True:
+        desk.sign()
         try:
-            for warning in await durability.check(store):
+            for warning in await durability.check(desk.store):
                 log.warning(warning)
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("redis away", error=type(error).__name__, hint="trying again every second")
@@ -185,6 +188,7 @@ def make_desk(store: Store, sakari: Sakari, actions: Mapping[str, Action], setti
         ),
         now=lambda: time.time_ns() // 1_000_000,
         stopping=asyncio.Event(),
+        sign=signs(settings.alive_file),
     )
 
 

@@ -204,3 +204,36 @@ async def test_a_job_that_was_cut_off_does_not_keep_the_worker_from_closing(
     worker.tasks["drain:0"] = asyncio.create_task(asyncio.sleep(3600))
     await worker.close()
     assert worker._pool is None
+
+
+async def test_a_worker_gives_signs_of_life_also_while_redis_is_away(tmp_path: Path) -> None:
+    alive = tmp_path / "alive"
+    environ = environment(f"redis://127.0.0.1:{free_port()}/0", tmp_path, SLUICE_ALIVE_FILE=str(alive))
+    async with running(*sluice("work"), environ=environ, log=tmp_path / "log"):
+
+        async def twice() -> bool:
+            if not alive.exists():
+                return False
+            first = alive.stat().st_mtime
+            return await until(lambda: _later(alive, first))
+
+        assert await until(twice), (tmp_path / "log").read_text()
+
+
+async def _later(file: Path, than: float) -> bool:
+    return file.stat().st_mtime > than
+
+
+async def test_every_poll_gives_a_sign(make_bench: MakeBench, redis_url: str) -> None:
+    bench = await make_bench(LOOK)
+    signs: list[None] = []
+    bench.desk.sign = lambda: signs.append(None)
+    async with _working(bench, redis_url):
+        await bench.happen("a")
+        await _ended(bench, "a")
+        polled = len(signs)
+
+        async def polls_on() -> bool:
+            return len(signs) > polled + 5
+
+        await until(polls_on)
