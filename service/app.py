@@ -16,7 +16,8 @@ from service import sources
 from service.actions import ACTIONS
 from service.errors import SettingsError, StoreUnavailable
 from service.ingress.admin import admin
-from service.ingress.http import fault, livez, metrics, readyz, too_deep, webhook
+from service.ingress.http import fault, livez, readyz, too_deep, webhook
+from service.ingress.metrics import metrics
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import NoTaker, Spill, Spilled
@@ -69,7 +70,7 @@ def create_app(settings: Found) -> Litestar:
         route_handlers=[
             *(webhook(route, desk, ingress.max_body) for route in routes),
             livez,
-            metrics(desk),
+            metrics(desk.spill, opened),
             readyz(desk, opened),
             *([admin(ingress.admin_token, opened, desk.now)] if ingress.admin_token else []),
         ],

@@ -23,6 +23,25 @@ ACKNOWLEDGE = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=REGISTRY,
 )
+LAG = Histogram(
+    "sluice_event_lag_seconds",
+    "From when a new event occurred in the CRM to when it was accepted",
+    ["source"],
+    buckets=(1, 2, 5, 15, 60, 300, 900, 3600, 6 * 3600, 24 * 3600),
+    registry=REGISTRY,
+)
+RETRIED = Counter(
+    "sluice_retried_deliveries",
+    "Deliveries that the source had tried before: each stands for a first attempt that failed",
+    ["source"],
+    registry=REGISTRY,
+)
+LAST_ACCEPTED = Gauge(
+    "sluice_last_accepted_timestamp_seconds",
+    "When this process last took a verified delivery of a source",
+    ["source"],
+    registry=REGISTRY,
+)
 RUNS = Counter("sluice_runs", "Goes at a run, by what they came to", ["rule", "state"], registry=REGISTRY)
 RELOADS = Counter(
     "sluice_rules_reloads",
@@ -36,6 +55,28 @@ SPILLED = Gauge("sluice_spilled_deliveries", "Deliveries that wait in the spill 
 SPILLED_BYTES = Gauge("sluice_spilled_bytes", "Their size", registry=REGISTRY)
 SPILLED_AGE = Gauge(
     "sluice_spilled_oldest_seconds", "For how long the oldest of them has been waiting", registry=REGISTRY
+)
+
+# What follows is read from Redis when somebody asks. It is about the whole installation, so every ingress tells the same:
+# take the maximum, not the sum. While Redis does not answer it is not a number.
+REDIS_UP = Gauge("sluice_redis_up", "Whether Redis answers this process: 1 or 0", registry=REGISTRY)
+LANES = Gauge(
+    "sluice_lanes",
+    "Lanes with work: due (could be worked on now), later (waiting for a retry or a pause), leased (a worker is at it)",
+    ["state"],
+    registry=REGISTRY,
+)
+OLDEST_DUE = Gauge(
+    "sluice_lanes_oldest_due_seconds",
+    "For how long the oldest due lane has been waiting for a worker",
+    registry=REGISTRY,
+)
+TICKETS = Gauge("sluice_tickets", "Tickets in arq's queue", registry=REGISTRY)
+DEAD_LETTERS = Gauge("sluice_dead_letters", "Dead letters that wait for a person", registry=REGISTRY)
+JOURNAL_EVENTS = Gauge("sluice_journal_events", "Events in the journal", registry=REGISTRY)
+REDIS_MEMORY = Gauge("sluice_redis_memory_bytes", "Memory that Redis uses", registry=REGISTRY)
+REDIS_MEMORY_LIMIT = Gauge(
+    "sluice_redis_memory_limit_bytes", "Memory that Redis may use, 0 if there is no limit", registry=REGISTRY
 )
 
 
