@@ -67,9 +67,11 @@ def test_the_rules_that_we_ship_lint() -> None:
     assert len(loaded.rule_set.rules) >= 4
 
 
-def test_the_page_of_the_actions_is_fresh() -> None:
-    committed = (ROOT / "docs" / "rules" / "actions.md").read_text()
-    assert committed == actions_page.page(), "run: python -m service.dev.actions_page >docs/rules/actions.md"
+def test_the_pages_of_the_actions_are_fresh() -> None:
+    folder = ROOT / "docs" / "rules"
+    pages = actions_page.pages()
+    assert {path: (folder / path).read_text() for path in pages} == pages, "run: python -m service.dev.actions_page"
+    assert {f"actions/{page.name}" for page in (folder / "actions").glob("*.md")} == pages.keys() - {"actions.md"}
 
 
 def test_the_readme_names_every_setting_and_no_other() -> None:

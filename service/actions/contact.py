@@ -18,6 +18,8 @@ IDENTITIES = ("hubspot", "pipedrive", "activecampaign", "mobile", "email")
 _LARGEST_NUMBER = 2**63 - 1
 
 Instant = Annotated[datetime, Meta(tz=True, description="An instant such as `2026-11-07T05:31:56Z`.")]
+Phone = Annotated[str, Meta(extra_json_schema={"format": "e164"})]
+"""A phone number; lint asks for the filter of this name, or for a literal number in this form."""
 Id = Annotated[int | str, Meta(description="The record's id in the CRM. Text of digits is sent as a number.")]
 
 
@@ -29,7 +31,7 @@ class Mobile(_Part, frozen=True):
     """A mobile phone number."""
 
     country: Annotated[str | UnsetType, Meta(description="ISO 3166 code of two letters, such as `US`.")] = UNSET
-    number: Annotated[str | UnsetType, Meta(description="International, such as `+15551234567`.")] = UNSET
+    number: Annotated[Phone | UnsetType, Meta(description="International, such as `+15551234567`.")] = UNSET
     verified: Annotated[Instant | UnsetType, Meta(description="When the number was verified.")] = UNSET
     valid: Annotated[bool | UnsetType, Meta(description="Whether the number can be texted.")] = UNSET
     line_type: Annotated[str | UnsetType, Meta(description="Kind of line, such as `mobile`.")] = UNSET

@@ -12,6 +12,8 @@ from service.cli.processes import dev, sandbox, send, serve, work
 from service.cli.rules import rules
 from service.cli.rules_backtest import backtest
 from service.cli.rules_explain import explain
+from service.cli.rules_new import new
+from service.cli.rules_schema import schema
 from service.cli.rules_test import test
 
 
@@ -25,5 +27,7 @@ events.add_command(replay_events)
 rules.add_command(explain)
 rules.add_command(backtest)
 rules.add_command(test)
+rules.add_command(new)
+rules.add_command(schema)
 for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters):
     main.add_command(_command)

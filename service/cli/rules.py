@@ -1,54 +1,77 @@
 """`sluice rules …`: what rule authors use before their rules go live."""
 
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import rich_click as click
 
 from service.actions import ACTIONS
 from service.cli.command import json_option
+from service.cli.rules_report import FORMS, code_page
 from service.cli.suite import lint_tests
-from service.engine import Problem, load, read_paths, render
+from service.engine import Loaded, Problem, load, read_paths
+from service.engine.problem import CODES, near
 
 
 @click.group()
 def rules() -> None:
-    """Check rules."""
+    """Check rules, test them, write new ones, set up your editor."""
 
 
 @rules.command()
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[PATH]...")
+@click.option("--format", "form", type=click.Choice(list(FORMS)), help="text (the default), json, or annotations.")
 @json_option
-def lint(paths: tuple[Path, ...], as_json: bool) -> None:
+@click.option("--explain", "code", metavar="CODE", help="Print the page of a code, e.g. R203, and check nothing.")
+def lint(paths: tuple[Path, ...], form: str | None, as_json: bool, code: str | None) -> None:
     """Check rule files and their tests, and all those in folders; every mistake with its place.
 
     PATH: `rules` if none is given.
 
-    Exit 1 if there is an error.
+    Exit 1 if there is an error. `--format github` makes annotations for a workflow on GitHub.
     """
+    if code is not None:
+        _explain(code)
+        return
+    if as_json and form not in (None, "json"):
+        raise click.UsageError(f"--json and --format {form} ask for two forms at once")
     if not paths and not Path("rules").is_dir():
         raise click.UsageError("there is no folder `rules` here: name the files or folders to check")
     try:
-        files = read_paths(paths or (Path("rules"),))
-        loaded = load(files, ACTIONS)
-        problems = (*loaded.problems, *lint_tests(paths or (Path("rules"),)))
+        loaded, problems, files = _checked(paths or (Path("rules"),))
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from None
-    if as_json:
-        click.echo(msgspec.json.encode(problems))
-    else:
-        for problem in problems:
-            click.echo(render(problem) + "\n")
-        click.echo(_summary(len(files), loaded.found, problems))
+    said = FORMS["json" if as_json else form or "text"](problems, files, loaded.found)
+    if said:
+        click.echo(said)
     if not loaded.found:
         click.echo("warning: there is no rule in what was checked", err=True)
     sys.exit(1 if any(problem.severity == "error" for problem in problems) else 0)
 
 
-def _summary(files: int, rules_found: int, problems: Sequence[Problem]) -> str:
-    errors = sum(problem.severity == "error" for problem in problems)
-    counts = {"file": files, "rule": rules_found, "error": errors, "warning": len(problems) - errors}
-    said = [f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items()]
-    return f"{', '.join(said[:2])}: {', '.join(said[2:])}."
+def _checked(paths: tuple[Path, ...]) -> tuple[Loaded, tuple[Problem, ...], int]:
+    """The rules, what is wrong with them and with their tests, and how many rule files there are. Raises OSError."""
+    with _no_garbage():
+        files = read_paths(paths)
+        loaded = load(files, ACTIONS)
+        return loaded, (*loaded.problems, *lint_tests(paths, loaded)), len(files)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Rules are trees without cycles: looking for some takes almost as long as checking the rules."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _explain(code: str) -> None:
+    page = code_page(code)
+    if page is None:
+        raise click.UsageError(f"there is no code {code}; {near(code.upper(), CODES)}")
+    click.echo(page, nl=False)

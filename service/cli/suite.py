@@ -52,25 +52,26 @@ class Suite(Struct, frozen=True):
         return tuple(problem for problem in found if self.is_meant(problem.file))
 
 
-def read_suite(paths: Sequence[Path]) -> Suite:
-    """Read what is to be tested. Raises OSError.
+def read_suite(paths: Sequence[Path], loaded: Loaded | None = None) -> Suite:
+    """Read what is to be tested. `loaded`: the rules of these paths, if they are known. Raises OSError.
 
     A file stands for its topic: for the rules in it and the tests beside it, whichever of the two is named. Its cases
     may speak of the other rules in its folder.
     """
     folders = [path if path.is_dir() else path.parent for path in paths]
     files = frozenset(topic(path.as_posix()) for path in paths if not path.is_dir())
-    loaded = load(read_paths(folders), ACTIONS)
+    if loaded is None or files:  # of the files' folders all rules are needed
+        loaded = load(read_paths(folders), ACTIONS)
     cases = read_cases(read_tests(folders), loaded.rule_set, ACTIONS, recorded)
     return Suite(loaded, cases, None if len(files) < len(paths) else files)
 
 
-def lint_tests(paths: Sequence[Path]) -> tuple[Problem, ...]:
-    """What is wrong with the tests beside rules, and the rules that have none. Raises OSError.
+def lint_tests(paths: Sequence[Path], loaded: Loaded) -> tuple[Problem, ...]:
+    """What is wrong with the tests beside rules, and the rules that have none. `loaded`: the rules. Raises OSError.
 
     Nothing is said while a rule file is broken: a test may speak of its rules.
     """
-    suite = read_suite(paths)
+    suite = read_suite(paths, loaded)
     if suite.loaded.broken:
         return ()
     broken = any(problem.severity == "error" for problem in suite.cases.problems)

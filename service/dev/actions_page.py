@@ -1,11 +1,8 @@
-"""The page of the actions for rule authors, made from their types.
-
-`python -m service.dev.actions_page >docs/rules/actions.md`
-"""
+"""The pages of the actions for rule authors, made from their types: `python -m service.dev.actions_page` writes them."""
 
 import inspect as python
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, inspect
@@ -15,24 +12,28 @@ from service.actions import ACTIONS, Action
 _INTRODUCTION = """\
 # Actions
 
-What a step can do (`do:`), and with what (`with:`). A value may be a template (`${contact.id}`) wherever it is text or a
-number. Where the outcome of a call is uncertain (a timeout after the request was sent), all of these are repeated: they
-only read, or set values.
+What a step can do (`do:`); each page says with what (`with:`). A value may be a template (`${contact.id}`) wherever it is
+text or a number. Where the outcome of a call is uncertain (a timeout after the request was sent), all of these are
+repeated: they only read, or set values.
 
-*This page is made from the code; a test keeps it fresh.*
+*This page and those of the actions are made from the code; a test keeps them fresh.*
+
+| action | what it does |
+|---|---|
 """
 
 
-def page() -> str:
-    """Write the whole page as Markdown."""
-    return "\n".join([_INTRODUCTION, *(_section(action) for action in ACTIONS.values())])
+def pages() -> dict[str, str]:
+    """Every page as Markdown, by its path below `docs/rules`: the index, and one for each action."""
+    rows = "".join(f"| [{name}](actions/{name}.md) | {_first_line(ACTIONS[name].args)} |\n" for name in ACTIONS)
+    return {"actions.md": _INTRODUCTION + rows} | {f"actions/{name}.md": _page(ACTIONS[name]) for name in ACTIONS}
 
 
-def _section(action: Action) -> str:
+def _page(action: Action) -> str:
     described = python.cleandoc(action.args.__doc__ or "")
     example = "rules:\n  - id: example\n    event: contact.enrolled\n    then:\n" + _step(action.example)
-    parts = [f"## {action.name}\n", described + "\n", *_tables(action.args)]
-    return "\n".join([*parts, f"```yaml\nversion: 1\n{example}```\n"])
+    parts = [f"# {action.name}\n", described + "\n", *_tables(action.args)]
+    return "\n".join([*parts, f"```yaml\nversion: 1\n{example}```\n\nAll actions: [actions.md](../actions.md)\n"])
 
 
 def _step(example: str) -> str:
@@ -107,4 +108,7 @@ def _first_line(kind: type[Struct]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    folder = Path(__file__).parents[2] / "docs" / "rules"
+    for path, text in pages().items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")

@@ -5,6 +5,8 @@ from typing import Any, Protocol, cast
 
 from msgspec import Struct, inspect
 
+from service.engine.check_phones import phone_places
+
 Check = Callable[[Mapping[str, Any]], tuple[str, str] | None]
 """What an action wants beyond its types: takes a step's `with`, in which `...` stands for every text that holds a
 template, and which may be of any shape. Gives the place of a mistake in it, dotted, and what is wrong; or None."""
@@ -31,6 +33,8 @@ class Wanted(Struct, frozen=True):
 
     args: inspect.StructType
     check: Check | None
+    phones: tuple[tuple[str, ...], ...]
+    """Where phone numbers stand among the arguments: the keys that lead to each."""
 
 
 Actions = Mapping[str, Wanted]
@@ -39,7 +43,9 @@ Actions = Mapping[str, Wanted]
 
 def wishes(actions: Mapping[str, ActionKind]) -> Actions:
     """What may stand in the `with` of each action."""
-    return {
-        name: Wanted(cast("inspect.StructType", inspect.type_info(action.args)), action.check)
-        for name, action in actions.items()
-    }
+    return {name: _wanted(action) for name, action in actions.items()}
+
+
+def _wanted(action: ActionKind) -> Wanted:
+    args = cast("inspect.StructType", inspect.type_info(action.args))
+    return Wanted(args, action.check, phone_places(args))

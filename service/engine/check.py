@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from service.engine.action_kind import Actions
 from service.engine.check_conditions import compile_condition
+from service.engine.check_meaning import check_meaning
 from service.engine.check_paths import Words
-from service.engine.check_reach import check_reach
 from service.engine.check_steps import check_steps
 from service.engine.condition import ALWAYS
 from service.engine.fields import choice, fields, items, kind, text
@@ -24,7 +24,7 @@ from service.engine.yaml_nodes import Node, Position
 VERSION: Final = 1
 DEFAULT_EXPIRES_MS: Final = 24 * 3_600_000
 
-_ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
+ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 class Checked(Struct, frozen=True):
@@ -70,7 +70,7 @@ def check_rule(node: Node, actions: Actions, report: Report) -> Rule | None:
     whole = all(problem.severity == "warning" or problem.code == "R310" for problem in report.problems[before:])
     steps = check_steps(given.get("then"), objects, actions, report)
     if when is not None and whole:  # a condition without its faulty parts asks for something else
-        check_reach(events, when, steps, given, report)
+        check_meaning(events, when, steps, given, report)
     description = text(given.get("description"), report, "`description`")
     mode = _check_mode(given.get("mode"), report)
     expires_ms = _check_expires(given.get("expires"), report)
@@ -104,7 +104,7 @@ def check_version(node: Node, report: Report) -> None:
 
 def _check_id(node: Node | None, report: Report) -> str | None:
     rule_id = text(node, report, "`id`")
-    if node is not None and rule_id is not None and not _ID.fullmatch(rule_id):
+    if node is not None and rule_id is not None and not ID.fullmatch(rule_id):
         hint = "small letters, digits, `-` and `_`, beginning with a letter or digit"
         report.add("R205", node.at, f"`{rule_id}` cannot be an id", hint)
     return rule_id

@@ -1,11 +1,13 @@
 """The steps of a rule: nodes of `then` -> steps, with what each of them needs to know."""
 
 import re
+from typing import Final
 
 from service.engine.action_kind import Actions
 from service.engine.check_args import check_args
 from service.engine.check_conditions import compile_condition
 from service.engine.check_paths import Words
+from service.engine.check_phones import check_phones
 from service.engine.check_templates import compile_tree
 from service.engine.condition import ALWAYS, paths
 from service.engine.fields import fields, items, text
@@ -15,7 +17,12 @@ from service.engine.rule import Step
 from service.engine.template import expressions
 from service.engine.yaml_nodes import Node
 
-_STEP_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+STEP_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def taken_names() -> frozenset[str]:
+    """Words that paths of events begin with: no step may be named so."""
+    return OBJECTS.union(FACTS, SOURCES)
 
 
 def check_steps(node: Node | None, objects: tuple[str, ...], actions: Actions, report: Report) -> tuple[Step, ...]:
@@ -35,7 +42,7 @@ def _check_step(index: int, node: Node, words: Words, actions: Actions, report: 
     given = fields(node, report, "a step", required=("do",), optional=("as", "if", "with"))
     if given is None:
         return None
-    do = text(given.get("do"), report, "`do`", near("", actions))
+    do = text(given.get("do"), report, "`do`", f"allowed: {', '.join(actions)}")
     name = _check_step_name(given.get("as"), words, report)
     condition = compile_condition(given["if"], words, report) if "if" in given else None
     with_node = given.get("with", Node({}, node.at, node.at))
@@ -44,6 +51,7 @@ def _check_step(index: int, node: Node, words: Words, actions: Actions, report: 
         return None
     if do in actions:
         check_args(with_node, tree, actions[do], report)
+        check_phones(with_node, tree, actions[do].phones, report)
     else:
         report.add("R501", given["do"].at, f"there is no action `{do}`", near(do, actions))
     asked = frozenset[str]() if condition is None else paths(condition)
@@ -69,9 +77,9 @@ def _check_step_name(node: Node | None, words: Words, report: Report) -> str:
     name = text(node, report, "`as`")
     if node is None or name is None:
         return ""
-    if not _STEP_NAME.fullmatch(name):
+    if not STEP_NAME.fullmatch(name):
         report.add("R211", node.at, f"`{name}` cannot be the name of a step", "letters, digits and `_`, no digit first")
-    elif name in (*FACTS, *SOURCES, *OBJECTS, *words.objects):
+    elif name in taken_names() or name in words.objects:
         report.add(
             "R211", node.at, f"`{name}` is a word of events", "choose a name of your own, after what the step finds"
         )

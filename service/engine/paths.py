@@ -23,6 +23,18 @@ OBJECTS_OF: Final = {
 """Source -> its words for objects. HubSpot's custom objects go by their type id besides; Pipedrive's are those of webhooks
 v2 and v1 (https://pipedrive.readme.io/docs/guide-for-webhooks-v2)."""
 
+VERBS_OF: Final = {
+    "hubspot": VERBS,
+    "pipedrive": ("created", "updated", "deleted", "merged"),
+}
+"""Source -> the verbs of its events. HubSpot's depend on the object besides, see `_ONLY`."""
+
+_ONLY: Final = {
+    "erased": frozenset(("contact", "conversation")),
+    "messaged": frozenset(("conversation",)),
+}
+"""Verbs that HubSpot has for these objects only (`subscriptionType` in its webhooks API, version 2026-03)."""
+
 OBJECTS: Final = frozenset(word for words in OBJECTS_OF.values() for word in words)
 """A step must not take one as its name."""
 
@@ -31,12 +43,12 @@ _TYPE_ID = re.compile(r"[0-9]+-[0-9]+")
 EVENT_NAME: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 
 _SEGMENT = r"[^\s.|{}]+(?: [^\s.|{}]+)*"
-_PATH = re.compile(rf"{_SEGMENT}(?:\.{_SEGMENT})+")
+PATH: Final = re.compile(rf"{_SEGMENT}(?:\.{_SEGMENT})+")
 
 
 def is_path(text: str) -> bool:
     """Whether this is spelled as a path: a fact, or words with dots between them."""
-    return text in FACTS or _PATH.fullmatch(text) is not None
+    return text in FACTS or PATH.fullmatch(text) is not None
 
 
 def sources_of(word: str) -> tuple[str, ...]:
@@ -44,6 +56,17 @@ def sources_of(word: str) -> tuple[str, ...]:
     if _TYPE_ID.fullmatch(word):
         return ("hubspot",)
     return tuple(source for source in SOURCES if word in OBJECTS_OF[source]) or SOURCES
+
+
+def event_sources(event: str) -> tuple[str, ...]:
+    """The sources that have this event; those of its object if we do not know the verb."""
+    word, _, verb = event.rpartition(".")
+    if verb not in VERBS:
+        return sources_of(word)
+    lacks_it = verb in _ONLY and word in OBJECTS and word not in _ONLY[verb]
+    return tuple(
+        source for source in sources_of(word) if verb in VERBS_OF[source] and not (source == "hubspot" and lacks_it)
+    )
 
 
 def head(path: str) -> str:

@@ -93,20 +93,16 @@ class Acceptor:
 
     async def _round(self, group: list[_Waiting]) -> list[Any]:
         """Send one pipeline; the answer per request is a list of ids or a StoreUnavailable."""
-        script, options = self._store.scripts["accept"], self._store.options
+        script = self._store.scripts["accept"]
         queue = [keys.JOURNAL, keys.READY, keys.OWNERS, keys.DEAD, tickets.QUEUE]
         for _ in range(2):
             pipe = self._store.redis.pipeline(transaction=False)
             for waiting in group:
                 pipe.evalsha(script.sha, len(queue), *queue, *waiting.args)
-            if options.fsync:
-                durability.wait_for_disk(pipe, options)
-            answers = await pipe.execute(raise_on_error=False)
+            answers = await durability.execute(self._store, pipe)
             if not isinstance(answers[0], NoScriptError):
                 break
             await self._store.redis.script_load(script.script)
-        if options.fsync and not await durability.confirmed(self._store, answers.pop()):
-            return [StoreUnavailable("Redis did not confirm that the delivery is on disk")] * len(group)
         return [_refusal(a) if isinstance(a, Exception) else a for a in answers]
 
 

@@ -1,14 +1,19 @@
 """A 2xx means stored. Can this Redis keep that promise? Asked at start-up. Has it? Asked with every round."""
 
+import asyncio
+import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio.client import Pipeline
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from service.errors import SettingsError
-from service.store.connection import Options, Store
+from service.store.connection import Store
 
 _OLDEST = (6, 2)
+_FIRST_KNOCK_S = 0.001
+_LAST_KNOCK_S = 0.02
 
 
 async def check(store: Store) -> list[str]:
@@ -20,7 +25,7 @@ async def check(store: Store) -> list[str]:
     await _version(store)
     if (await store.redis.info("replication")).get("role") == "slave":
         return ["this Redis is a replica and refuses writes: nothing is accepted until it is promoted"]
-    return await _fsync(store) + await _eviction(store) + await _health(store)
+    return await _fsync(store) + await _eviction(store) + ailments(await store.redis.info("persistence"))
 
 
 async def _version(store: Store) -> None:
@@ -49,16 +54,46 @@ async def _fsync(store: Store) -> list[str]:
     return []
 
 
-def wait_for_disk(pipe: Pipeline, options: Options) -> None:
-    """Ask, as the last command of a pipeline, that what went before it is on disk: here, and on as many replicas as wanted.
+async def execute(store: Store, pipe: Pipeline) -> list[Any]:
+    """Run a pipeline, and wait until what it wrote is on disk: here, and on as many replicas as wanted.
 
-    `WAITAOF` speaks for the writes of its own connection only.
+    Gives the commands' answers, an error in place of each that was refused. Raises RedisError if the disk was not confirmed.
     """
+    options = store.options
+    if not options.fsync:
+        return await pipe.execute(raise_on_error=False)
+    # WAITAOF speaks for the writes of its own connection only, so it has to be part of the pipeline.
     pipe.execute_command("WAITAOF", 1, options.replicas, options.accept_timeout_ms)
+    execution = asyncio.ensure_future(pipe.execute(raise_on_error=False))
+    knocking = asyncio.create_task(_knock(store, execution))
+    try:
+        *answers, synced = await execution
+        await knocking  # it ends by itself, at once: cutting it short would cost its connection
+    except BaseException:
+        knocking.cancel()
+        raise
+    if not await _confirmed(store, synced):
+        raise RedisError("Redis did not confirm that everything is on disk")
+    return answers
 
 
-async def confirmed(store: Store, answer: Any) -> bool:
-    """Tell from the answer to `wait_for_disk` (or the error that came instead) whether everything is on disk."""
+async def _knock(store: Store, execution: asyncio.Future[Any]) -> None:
+    """Keep the server's loop turning until it has answered.
+
+    An idle server looks `hz` times a second, by default ten times, whether its disk is done: WAITAOF would take 100 ms for
+    a sync of one. Any command makes it look at once.
+    """
+    pause_s = _FIRST_KNOCK_S
+    while not execution.done():
+        await asyncio.wait([execution], timeout=pause_s)
+        pause_s = min(pause_s * 1.5, _LAST_KNOCK_S)
+        if not execution.done():
+            with contextlib.suppress(RedisError, OSError):
+                await store.redis.ping()
+
+
+async def _confirmed(store: Store, answer: Any) -> bool:
+    """Tell from the answer to WAITAOF, or from the error that came instead, whether everything is on disk."""
     if isinstance(answer, ResponseError) and _unknown(answer):
         return not store.options.replicas and await _writes_always(store)
     return not isinstance(answer, Exception) and answer[0] >= 1 and answer[1] >= store.options.replicas
@@ -77,13 +112,12 @@ async def _writes_always(store: Store) -> bool:
     return bool(found.get("appendonly") == "yes" and found.get("appendfsync") == "always")
 
 
-async def _health(store: Store) -> list[str]:
-    """Say what the server itself knows to be wrong with it."""
-    found = await store.redis.info("persistence")
+def ailments(persistence: Mapping[str, Any]) -> list[str]:
+    """Say what the server itself knows to be wrong with it. `persistence`: that section of its `INFO`."""
     warnings = []
-    if found.get("aof_last_write_status", "ok") != "ok":
+    if persistence.get("aof_last_write_status", "ok") != "ok":
         warnings.append("Redis could not write its append-only file the last time: is its disk full?")
-    if found.get("aof_last_bgrewrite_status", "ok") != "ok":
+    if persistence.get("aof_last_bgrewrite_status", "ok") != "ok":
         warnings.append("Redis could not rewrite its append-only file the last time: is its disk or memory full?")
     return warnings
 

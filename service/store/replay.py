@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from redis.exceptions import RedisError
 
 from service.model import Run
 from service.store import durability, journal, keys, tickets
@@ -55,11 +54,7 @@ async def add(store: Store, additions: Sequence[Addition]) -> list[bool]:
     async with store.redis.pipeline(transaction=False) as pipe:
         for addition in additions:
             await script(keys=_keys(addition), args=_arguments(store, addition), client=pipe)
-        if store.options.fsync:
-            durability.wait_for_disk(pipe, store.options)
-        answers = await pipe.execute(raise_on_error=False)
-    if store.options.fsync and not await durability.confirmed(store, answers.pop()):
-        raise RedisError("Redis did not confirm that the runs are on disk")
+        answers = await durability.execute(store, pipe)
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer

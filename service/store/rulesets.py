@@ -1,7 +1,6 @@
 """Rule sets by version: a run names the version that decided it, and every worker can fetch that version."""
 
 import msgspec
-from redis.exceptions import RedisError
 
 from service.store import durability, keys
 from service.store.connection import Store
@@ -16,13 +15,9 @@ async def keep(store: Store, version: str, files: dict[str, str]) -> None:
     """
     async with store.redis.pipeline(transaction=False) as pipe:
         pipe.set(keys.RULESET + version, msgspec.msgpack.encode(files), px=store.options.ruleset_ms)
-        if store.options.fsync:
-            durability.wait_for_disk(pipe, store.options)
-        kept, *synced = await pipe.execute(raise_on_error=False)
+        (kept,) = await durability.execute(store, pipe)
     if isinstance(kept, Exception):
         raise kept
-    if synced and not await durability.confirmed(store, synced[0]):
-        raise RedisError("the rule set was not written to disk in time")
 
 
 async def read(store: Store, version: str) -> dict[str, str] | None:

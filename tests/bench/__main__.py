@@ -15,13 +15,13 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from service.actions import ACTIONS
 from service.dev.processes import embedded_redis
-from service.engine import RuleSet, load, plan
+from service.engine import plan
 from service.model import Event
 from service.sources import hubspot
 from service.sources.delivery import Delivery, Verified
 from service.store import Acceptor, Options, Store, open_store
+from tests.bench.rules import rules, rules_table
 
 ROUNDS = 5
 NOW = 1_795_350_000_000
@@ -45,24 +45,6 @@ class Measure(Struct):
     def rate(self) -> float:
         """Operations a second, median."""
         return self.size / statistics.median(self.seconds)
-
-
-def rules(count: int) -> RuleSet:
-    """Make a rule set, a thousand rules a file."""
-    files = {f"bench-{first}.yaml": _file(range(first, min(first + 1000, count))) for first in range(0, count, 1000)}
-    loaded = load(files, ACTIONS)
-    assert not loaded.broken, loaded.problems[:1]
-    return loaded.rule_set
-
-
-def _file(numbers: range) -> bytes:
-    text = "version: 1\nrules:\n" + "".join(
-        f"  - id: rule-{n}\n    event: contact.updated\n    when: {{ contact.property_{n}: {{ changed_to: x }} }}\n"
-        f'    then: [{{ do: update_attributes, with: {{ type: contacts, contact: {{ hubspot: {{ id: "${{contact.id}}" }},'
-        " attributes: { a: b } } } }]\n"
-        for n in numbers
-    )
-    return text.encode()
 
 
 def batch(first: int, size: int, prop: str = "nobody_asks") -> Verified:
@@ -93,7 +75,7 @@ class Bench:
 
     def __init__(self, store: Store, quick: Store) -> None:
         self.store, self.quick, self.next_id = store, quick, 0
-        self.few, self.many = rules(10), rules(10_000)
+        self.few = rules(10)
         self.event: Event = hubspot.normalise(batch(0, 1)).events[0]
 
     async def accept(self, store: Store, deliveries: int, size: int, prop: str = "nobody_asks") -> None:
@@ -108,10 +90,6 @@ class Bench:
         for n in range(count):
             pipe.xadd("bench", {"e": b"x" * 300 + str(n).encode()})
         await pipe.execute()
-
-    async def planning(self, rule_set: RuleSet, count: int) -> None:
-        for _ in range(count):
-            plan(rule_set, self.event, NOW)
 
     async def lookups(self, count: int) -> None:
         index = {"contact.property": ()}
@@ -133,13 +111,6 @@ class Bench:
             Measure("accept, 1 event a delivery, memory", "events/s", 300, lambda: self.accept(self.quick, 300, 1)),
             Measure("- bare Redis, pipelined XADD of 300 bytes", "calls/s", 2000, lambda: self.bare_redis(2000)),
             Measure("normalise a HubSpot event", "events/s", 5000, lambda: self.normalising(5000)),
-            Measure("plan an event, no match, 10 rules", "events/s", 5000, lambda: self.planning(self.few, 5000)),
-            Measure(
-                "plan an event, no match, 10,000 rules",
-                "events/s",
-                5000,
-                lambda: self.planning(self.many, 5000),
-            ),
             Measure("- a lookup in a dict", "lookups/s", 50_000, lambda: self.lookups(50_000)),
         ]
 
@@ -173,7 +144,9 @@ async def main() -> None:
         table.add_row(measure.name, f"{measure.rate:,.0f} {measure.unit}", f"{each:,.2f} µs", f"x{spread:.1f}")
     table.add_row("Redis memory, an event at rest (claim and journal)", f"{rest:,.0f} bytes", "", "")
     table.add_row("Redis memory, an event with one waiting run", f"{waiting:,.0f} bytes", "", "")
-    Console(width=120).print(table)
+    console = Console(width=120)
+    console.print(table)
+    console.print(rules_table(hubspot.normalise(batch(0, 1)).events[0], NOW))
 
 
 if __name__ == "__main__":

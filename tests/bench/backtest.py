@@ -14,7 +14,7 @@ from service.dev.processes import embedded_redis
 from service.engine import RuleSet, plan
 from service.model import Event
 from service.store import Acceptor, Options, Store, open_store, rulesets
-from tests.bench.__main__ import rules
+from tests.bench.rules import rules
 
 PAGE = 500
 

@@ -93,7 +93,7 @@ def test_every_fixture_can_be_explained_without_redis(without_redis: Stage, sour
 def test_what_a_fixture_fires(without_redis: Stage) -> None:
     event = "hubspot/contact.updated__lifecyclestage_customer"
     told = without_redis.run("rules", "explain", event, "--fixtures", str(FIXTURES)).output
-    assert "✓ customer-leaves-nurture  fires  hubspot-contacts.yaml:7" in told
+    assert "✓ customer-leaves-nurture  fires  hubspot-contacts.yaml:8" in told
     assert '"nurture_status":"${drip.latest.status}"' in told
     assert "if what an earlier step finds allows it" in told
 

@@ -196,7 +196,7 @@ def test_lint_warns_of_rules_without_a_test_and_checks_the_tests(folder: Path) -
     (folder / "leads.yaml").write_text(RULE.replace("    event:", "    mode: off\n    event:"))
     assert "R601" not in run("lint").output
     (folder / "leads.yaml").write_text(RULE + RULE.partition("rules:\n")[2].replace("marked", "other"))
-    assert run("lint").output.count("R601") == 1
+    assert run("lint").output.count(" R601: ") == 1
     assert "none of the 2 rules in this file has a test" in run("lint").output
 
 

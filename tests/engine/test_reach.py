@@ -29,7 +29,15 @@ def codes(when: str = "", then: str = "", kind: str = "contact.updated") -> list
         ("2-77.updated", "{ source: pipedrive }", ["R311"]),
         ("gizmo.updated", "{ source: pipedrive }", []),
         ("contact.updated", "{ source: { exists: true } }", []),
-        ("contact.updated", "{ source: hubspot, not: { source: hubspot } }", []),
+        ("contact.updated", "{ source: hubspot, not: { source: hubspot } }", ["R315"]),
+        ("person.restored", "", ["R311"]),
+        ("person.enrolled", "{ source: pipedrive }", ["R311"]),
+        ("deal.erased", "{ source: hubspot }", ["R311"]),
+        ("contact.erased", "{ source: hubspot }", []),
+        ("contact.conjured", "{ source: hubspot }", ["R208"]),
+        ("contact.updated", "{ pipedrive.is_bulk_edit: true }", ["R312"]),
+        ("deal.updated", "{ source: pipedrive, hubspot.changeFlag: NEW }", ["R312"]),
+        ("deal.updated", "{ any: [{ pipedrive.is_bulk_edit: true }, { hubspot.changeFlag: NEW }] }", []),
     ],
 )
 def test_a_source_has_its_own_objects(kind: str, when: str, found: list[str]) -> None:
@@ -47,7 +55,7 @@ def test_a_source_has_its_own_objects(kind: str, when: str, found: list[str]) ->
         ("contact.updated", "{ contact.a: 1, not: { contact.b: { exists: true } } }", []),
         ("contact.updated", "{ contact.a: 1, not: { contact.b: 2 } }", ["R312"]),
         ("contact.updated", "{ contact.a: 1, not: [{ contact.a: 2 }, { contact.b: 2 }] }", ["R312"]),
-        ("contact.updated", "{ not: { contact.a: 1, contact.b: 2 } }", []),
+        ("contact.updated", "{ not: { contact.a: 1, contact.b: 2 } }", ["R316", "R316"]),
         ("contact.updated", "{ any: [{ contact.a: 1 }, { contact.b: 2 }] }", []),
         ("contact.updated", "{ any: [{ contact.a: 1, contact.b: 2 }, { contact.c: 3 }] }", []),
         ("contact.updated", "{ contact.a: { exists: false }, contact.b: { exists: false } }", []),
@@ -80,6 +88,7 @@ STEP = "{{ do: upsert_contact, {} with: {{ mobile: '${{contact.b}}', country: '{
         ("", STEP.format("", "${contact.c}"), ["R313"]),
         ("", STEP.format("", "${contact.c | default(NO)}"), []),
         ("", STEP.format("", "${contact.id}${origin}${hubspot.x}"), []),
+        ("", STEP.format("", "${pipedrive.x}"), ["R313"]),
         ("{ contact.a: 1 }", STEP.format("if: { contact.a: 1 },", "NO"), []),
     ],
 )
@@ -120,4 +129,4 @@ def test_a_rule_that_an_event_can_fire_is_never_called_dead(when: str, values: d
     loaded = load_text(rule(when))
     seen = event({**values, "contact.id": "7"}, changed=tuple(values))
     if evaluate(loaded.rule_set.rules[0].when, EventScope(seen), NOW) is True:
-        assert [problem.code for problem in loaded.problems] == []
+        assert {problem.code for problem in loaded.problems} <= {"R315", "R316"}  # a branch of `any` may be dead

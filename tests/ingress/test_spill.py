@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from service.errors import StoreUnavailable
-from service.ingress.spill import Spill, Spilled
+from service.ingress.spill import Spill, Spilled, Waiting
 from service.sources.delivery import Delivery, Route
 
 NOW = 1_790_000_000_000
@@ -63,6 +63,17 @@ async def test_what_was_put_comes_back_in_the_order_of_arrival(spill: Spill) -> 
     assert shelf.taken[0] == Spilled("/webhooks/pipedrive", b"first", NOW)
     assert spill.waiting == []
     assert await spill.drain(shelf.store) == 0
+
+
+async def test_its_state_says_how_much_waits_and_since_when(spill: Spill) -> None:
+    assert spill.state() == Waiting(0, 0, 0)
+    await spill.put(ROUTE, _delivery(at=NOW + 5))
+    await spill.put(ROUTE, _delivery(at=NOW))
+    state = spill.state()
+    assert (state.deliveries, state.oldest_at) == (2, NOW)
+    assert state.bytes == sum(path.stat().st_size for path in spill.waiting)
+    spill.waiting[0].rename(spill.waiting[0].with_name("!somebody-elses.delivery"))
+    assert spill.state().oldest_at == 0
 
 
 async def test_neither_headers_nor_the_query_are_written(spill: Spill) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from service.actions import ACTIONS
 from service.engine import load, render
-from tests.engine.examples import ACTIONS
 
 FOLDER = Path(__file__).parent
 

@@ -20,12 +20,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.errors import LeaseLost
 from service.model import Event, Plan, Run
-from service.store import Acceptor, Options, dead, journal, keys, lanes, open_store
+from service.store import Acceptor, Options, dead, journal, keys, lanes, open_store, replay
 from service.store.lanes import Busy, Notes
 from service.store.records import DeadLetter, Lane, StepRecord
+from service.store.replay import Addition
 
 NOW = 1_790_000_000_000
 pytestmark = pytest.mark.slow
@@ -67,6 +69,8 @@ class Interleavings(RuleBasedStateMachine):
         self.store = open_store(self.url, Options(lease_ms=3_600_000, hold_ms=3_600_000, fsync=False))
         self.do(self.store.redis.flushall())
         self.accepted: dict[str, Run] = {}
+        self.events: dict[str, str] = {}
+        """Fact key -> id of its event."""
         self.held: list[Held] = []
         self.calls: list[Call] = []
         self.holds: dict[str, str] = {}
@@ -99,6 +103,17 @@ class Interleavings(RuleBasedStateMachine):
         plan = self.plan(run.key.partition("/")[0], run, delivery="another" if overlapping else "")
         receipt = self.do(Acceptor(self.store).accept("hubspot", [plan], [], now=NOW))
         assert receipt.duplicates == 1
+
+    @rule(pick=picks, other_rule=st.booleans())
+    def replay(self, pick: int, other_rule: bool) -> None:
+        """An old event is run again, under the rule that it had a run of or under a new one."""
+        had = self.accepted[sorted(self.accepted)[pick % len(self.accepted)]]
+        fact = had.key.partition("/")[0]
+        key = f"{fact}/{'new' if other_rule else 'r'}"
+        run = replace(had, key=key, rule=key.partition("/")[2])
+        addition = Addition(event_id=self.events[fact], fact_key=fact, run=run)
+        assert self.do(replay.add(self.store, [addition, addition])) == [key not in self.accepted, False]
+        self.accepted[key] = run
 
     @rule(most=st.integers(1, 4))
     def claim(self, most: int) -> None:
@@ -324,6 +339,7 @@ class Interleavings(RuleBasedStateMachine):
             plans.append(self.plan(fact, run, delivery))
         receipt = self.do(Acceptor(self.store).accept("hubspot", plans, [], now=NOW))
         assert receipt.accepted == len(facts)
+        self.events |= {plan.event.fact_key: event for plan, event in zip(plans, receipt.events, strict=True)}
 
     def plan(self, fact: str, run: Run, delivery: str) -> Plan:
         event = Event(

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from service.store import Acceptor, Store, dead, lanes
+from service.store import Acceptor, Store, dead, journal, keys, lanes
 from service.store.dead import Which
 from service.store.lanes import Notes
 from service.store.records import DeadLetter
@@ -73,3 +73,21 @@ async def test_settling_counts_what_was_done_gone_and_refused(store: Store, make
     assert (settled.done, settled.gone) == (1, 1)
     assert await dead.ids(store, Which()) == []
     assert [lane.name for lane in await lanes.claim(store, 5)] == ["hubspot/1/contact/1"]
+
+
+async def test_letters_that_nobody_looks_after_are_dropped_in_the_end(store: Store, make_plan: MakePlan) -> None:
+    await _bury(store, make_plan, "1", "x")
+    (score,) = await store.redis.zmscore(keys.DEAD, ["letter-1"])
+    died = int(score or 0)
+    assert await dead.drop_old(store, now=died + store.options.dead_ms - 1) == 0
+    assert await dead.drop_old(store, now=died + store.options.dead_ms) == 1
+    assert await dead.ids(store, Which()) == []
+    assert (await journal.ledger(store, "f-1/r1")).state == "dropped"
+
+
+async def test_a_letter_that_was_retried_a_moment_ago_is_not_dropped(store: Store, make_plan: MakePlan) -> None:
+    letter = await dead.read(store, await _bury(store, make_plan, "1", "x"))
+    assert letter is not None
+    assert await dead.retry(store, letter, expires_at=NOW * 2)
+    assert not await dead.drop(store, letter)
+    assert (await journal.ledger(store, "f-1/r1")).state == "retrying"

@@ -88,3 +88,11 @@ async def test_a_replica_is_named(store: Store, tmp_path: Path) -> None:
         replica = open_store(url, Options())
         assert any("is a replica" in warning for warning in await durability.check(replica))
         await replica.close()
+
+
+async def test_a_file_that_could_not_be_written_is_a_warning(store: Store) -> None:
+    """Only the reading of the server's answer is tried here: no disk is made to fail."""
+    found = {"aof_last_write_status": "err", "aof_last_bgrewrite_status": "err"}
+    warnings = durability.ailments(found)
+    assert [word in warning for word, warning in zip(("write", "rewrite"), warnings, strict=True)] == [True, True]
+    assert durability.ailments(await store.redis.info("persistence")) == []

@@ -186,12 +186,17 @@ async def test_redis_down_is_503_for_hubspot_and_the_spill_file_for_pipedrive(lo
     assert (answer.status_code, answer.json()) == (200, {"accepted": 1, "duplicates": 0})
     ready = await lonely.get("/readyz")
     assert (ready.json()["redis"], ready.json()["spilled"]) == (False, 1)
+    assert await lonely.metric("sluice_spilled_deliveries") == 1
+    assert await lonely.metric("sluice_spilled_bytes") > 100
+    assert await lonely.metric("sluice_spilled_oldest_seconds") > 0
 
     async with embedded_redis(folder, port=port):
         event = await until(lambda: _newest(lonely))
         assert event.entry.event.object_id == str(who)
         assert event.entry.runs == ("pipedrive-mark",)
         await until(lambda: _spill_is_empty(lonely))
+    assert await lonely.metric("sluice_spilled_deliveries") == 0
+    assert await lonely.metric("sluice_spilled_oldest_seconds") == 0
 
 
 async def _newest(installation: Installation) -> Journalled | None:

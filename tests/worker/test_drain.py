@@ -5,10 +5,10 @@ import asyncio
 from msgspec.structs import astuple, replace
 from structlog.testing import capture_logs
 
-from service.errors import Retryable
+from service.errors import Permanent, Retryable
 from service.store import keys, lanes
 from service.store.records import StepRecord, encode
-from service.worker.drain import drain, drain_lane, sweep
+from service.worker.drain import drain, drain_lane, sweep, tidy
 from tests.system.conftest import until
 from tests.worker.conftest import Bench, FarSide, MakeBench
 
@@ -244,3 +244,18 @@ async def test_what_a_newer_version_noted_as_done_stays_done(make_bench: MakeBen
     await bench.drain()
 
     assert (far.calls, (await bench.ledger("a")).state) == ([], "done")
+
+
+async def test_tidying_drops_what_nobody_looked_after_and_says_so(make_bench: MakeBench, far: FarSide) -> None:
+    bench = await make_bench(LOOK)
+    far.answers.append(Permanent("refused", "no"))
+    await bench.happen("a")
+    await drain(bench.desk, "ticket")
+    ((_, died),) = await bench.store.redis.zrange(keys.DEAD, 0, -1, withscores=True)
+
+    bench.desk = replace(bench.desk, now=lambda: int(died) + bench.store.options.dead_ms)
+    with capture_logs() as said:
+        await tidy(bench.desk)
+        await tidy(bench.desk)
+    assert [line["letters"] for line in said] == [1]
+    assert await bench.store.redis.zcard(keys.DEAD) == 0
