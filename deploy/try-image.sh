@@ -49,7 +49,7 @@ run() {
 away=SLUICE_REDIS_URL=redis://127.0.0.1:1/0
 port=${PORT:-18080}
 (run $away SLUICE_PUBLIC_URL=http://127.0.0.1 SLUICE_PORT=$port SLUICE_HUBSPOT_CLIENT_SECRET=try -- sluice serve 2>"$work/serve.log") & started+=($!)
-(run $away SLUICE_ALIVE_FILE=/tmp/alive SLUICE_SAKARI_{ACCOUNT_ID,CLIENT_ID,CLIENT_SECRET}=try -- python3 -c '
+(run $away SLUICE_ALIVE_PATH=/tmp/alive SLUICE_SAKARI_{ACCOUNT_ID,CLIENT_ID,CLIENT_SECRET}=try -- python3 -c '
 import subprocess, sys, time
 worker = subprocess.Popen(["sluice", "work"], stderr=subprocess.DEVNULL)
 for _ in range(100):

@@ -105,14 +105,14 @@ class WorkSettings(Struct, frozen=True, kw_only=True):
     retry_cap_s: Annotated[float, Meta(gt=0)] = 900.0
     retry_tries: Positive = 25
     grace_s: Positive = 25
-    alive_file: str = ""
+    alive_path: str = ""
     """A file whose age tells a probe whether the worker lives; see service/observe/alive.py."""
 
     def faults(self, prefix: str) -> list[str]:
         """Say whether signs of life cannot be given."""
-        if not self.alive_file or os.access(Path(self.alive_file).parent, os.W_OK):
+        if not self.alive_path or os.access(Path(self.alive_path).parent, os.W_OK):
             return []
-        return [f"{prefix}ALIVE_FILE: the folder `{Path(self.alive_file).parent}` cannot be written, or is not there"]
+        return [f"{prefix}ALIVE_PATH: the folder `{Path(self.alive_path).parent}` cannot be written, or is not there"]
 
 
 T = TypeVar("T", bound=Struct)

@@ -46,7 +46,7 @@ def metrics(spill: Spill | None, store: Store) -> HTTPRouteHandler:
                 looked_at = time.monotonic()
         if spill:
             _look_at_spill(spill)
-        return Response(exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(exposition(levels=True), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return handle
 

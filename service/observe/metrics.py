@@ -57,29 +57,32 @@ SPILLED_AGE = Gauge(
     "sluice_spilled_oldest_seconds", "For how long the oldest of them has been waiting", registry=REGISTRY
 )
 
-# What follows is read from Redis when somebody asks. It is about the whole installation, so every ingress tells the same:
-# take the maximum, not the sum. While Redis does not answer it is not a number.
-REDIS_UP = Gauge("sluice_redis_up", "Whether Redis answers this process: 1 or 0", registry=REGISTRY)
+LEVELS = CollectorRegistry()
+"""How things stand in Redis, read by an ingress when somebody asks. It is about the whole installation, so every ingress tells
+the same: take the maximum, not the sum. While Redis does not answer, all but the first are not a number. A process that does
+not look must not tell them either: its zeros would say that Redis is away."""
+
+REDIS_UP = Gauge("sluice_redis_up", "Whether Redis answers this process: 1 or 0", registry=LEVELS)
 LANES = Gauge(
     "sluice_lanes",
     "Lanes with work: due (could be worked on now), later (waiting for a retry or a pause), leased (a worker is at it)",
     ["state"],
-    registry=REGISTRY,
+    registry=LEVELS,
 )
 OLDEST_DUE = Gauge(
     "sluice_lanes_oldest_due_seconds",
     "For how long the oldest due lane has been waiting for a worker",
-    registry=REGISTRY,
+    registry=LEVELS,
 )
-TICKETS = Gauge("sluice_tickets", "Tickets in arq's queue", registry=REGISTRY)
-DEAD_LETTERS = Gauge("sluice_dead_letters", "Dead letters that wait for a person", registry=REGISTRY)
-JOURNAL_EVENTS = Gauge("sluice_journal_events", "Events in the journal", registry=REGISTRY)
-REDIS_MEMORY = Gauge("sluice_redis_memory_bytes", "Memory that Redis uses", registry=REGISTRY)
+TICKETS = Gauge("sluice_tickets", "Tickets in arq's queue", registry=LEVELS)
+DEAD_LETTERS = Gauge("sluice_dead_letters", "Dead letters that wait for a person", registry=LEVELS)
+JOURNAL_EVENTS = Gauge("sluice_journal_events", "Events in the journal", registry=LEVELS)
+REDIS_MEMORY = Gauge("sluice_redis_memory_bytes", "Memory that Redis uses", registry=LEVELS)
 REDIS_MEMORY_LIMIT = Gauge(
-    "sluice_redis_memory_limit_bytes", "Memory that Redis may use, 0 if there is no limit", registry=REGISTRY
+    "sluice_redis_memory_limit_bytes", "Memory that Redis may use, 0 if there is no limit", registry=LEVELS
 )
 
 
-def exposition() -> bytes:
-    """Write all metrics in Prometheus' text format."""
-    return generate_latest(REGISTRY)
+def exposition(*, levels: bool = False) -> bytes:
+    """Write the metrics of this process in Prometheus' text format; with `levels` how things stand in Redis, too."""
+    return generate_latest(REGISTRY) + (generate_latest(LEVELS) if levels else b"")

@@ -188,7 +188,7 @@ def make_desk(store: Store, sakari: Sakari, actions: Mapping[str, Action], setti
         ),
         now=lambda: time.time_ns() // 1_000_000,
         stopping=asyncio.Event(),
-        sign=signs(settings.alive_file),
+        sign=signs(settings.alive_path),
     )
 
 

@@ -208,7 +208,7 @@ async def test_a_job_that_was_cut_off_does_not_keep_the_worker_from_closing(
 
 async def test_a_worker_gives_signs_of_life_also_while_redis_is_away(tmp_path: Path) -> None:
     alive = tmp_path / "alive"
-    environ = environment(f"redis://127.0.0.1:{free_port()}/0", tmp_path, SLUICE_ALIVE_FILE=str(alive))
+    environ = environment(f"redis://127.0.0.1:{free_port()}/0", tmp_path, SLUICE_ALIVE_PATH=str(alive))
     async with running(*sluice("work"), environ=environ, log=tmp_path / "log"):
 
         async def twice() -> bool:
