@@ -202,6 +202,7 @@ def test_every_alert_is_tried() -> None:
     assert {case.alert for case in CASES} == set(ALERTS)
 
 
+@pytest.mark.slow
 def test_alerts_fire_when_they_must_and_not_before(tmp_path: Path) -> None:
     promtool = tool("promtool", "install Prometheus (Debian: prometheus), which brings it")
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(RULES))
