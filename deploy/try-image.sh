@@ -44,21 +44,18 @@ run() {
 }
 
 (run -- sluice --version)
-(run -- python3 -c 'import os; print("uid", os.getuid(), "on a root that is", "read-only" if os.statvfs("/").f_flag & os.ST_RDONLY else "writable")')
+(run -- python3 -c 'import os
+print("uid", os.getuid(), "on a root that is", "read-only" if os.statvfs("/").f_flag & os.ST_RDONLY else "writable")')
 
+# Without Redis both must stay alive, and the ingress ready: it has answers for that case.
 away=SLUICE_REDIS_URL=redis://127.0.0.1:1/0
-port=${PORT:-18080}
-(run $away SLUICE_PUBLIC_URL=http://127.0.0.1 SLUICE_PORT=$port SLUICE_HUBSPOT_CLIENT_SECRET=try -- sluice serve 2>"$work/serve.log") & started+=($!)
-(run $away SLUICE_ALIVE_PATH=/tmp/alive SLUICE_SAKARI_{ACCOUNT_ID,CLIENT_ID,CLIENT_SECRET}=try -- python3 -c '
-import subprocess, sys, time
-worker = subprocess.Popen(["sluice", "work"], stderr=subprocess.DEVNULL)
-for _ in range(100):
-    time.sleep(0.2)
-    if subprocess.run([sys.executable, "-m", "service.observe.alive", "/tmp/alive"], stderr=subprocess.DEVNULL).returncode == 0:
-        break
-else:
-    sys.exit("the worker gave no sign of life")
-worker.terminate()
-print("worker: alive without Redis; after SIGTERM it ended with", worker.wait(30))')
-curl --silent --show-error --retry 50 --retry-delay 1 --retry-connrefused "http://127.0.0.1:$port/livez" && echo " (/livez)"
-curl --silent --show-error --fail "http://127.0.0.1:$port/readyz" && echo " (/readyz)"
+ingress=${PORT:-18080}
+worker=$((ingress + 1))
+(run $away SLUICE_PUBLIC_URL=http://127.0.0.1 SLUICE_PORT=$ingress SLUICE_HUBSPOT_CLIENT_SECRET=try -- sluice serve) \
+  2>"$work/serve.log" & started+=($!)
+(run $away SLUICE_METRICS_PORT=$worker SLUICE_SAKARI_{ACCOUNT_ID,CLIENT_ID,CLIENT_SECRET}=try -- sluice work) \
+  2>"$work/work.log" & started+=($!)
+for path in $ingress/livez $ingress/readyz $worker/livez; do
+  curl --silent --show-error --fail --retry 60 --retry-delay 1 --retry-connrefused --write-out " (127.0.0.1:$path)\n" \
+    "http://127.0.0.1:$path"
+done

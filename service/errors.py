@@ -9,7 +9,7 @@ SluiceError
 ├── StoreUnavailable         Redis could not store: 503, or the spill file
 ├── LeaseLost                another worker may own this lane now: drop everything, write nothing
 └── StepError                the only errors that an action may raise; the type alone decides what happens to the run
-    ├── Retryable            did not happen; try again after `after_s` seconds
+    ├── Retryable            did not happen; try again after `after_s` seconds, or at `due` without counting a try
     ├── Permanent            did not happen and never will: a dead letter
     └── Uncertain            may have happened: repeated if the step only sets values, otherwise a dead letter
 
@@ -72,11 +72,16 @@ class StepError(SluiceError):
 
 
 class Retryable(StepError):
-    """The call did not happen. `after_s`: seconds that the far side asked for, or None for our own backoff."""
+    """The call did not happen. `after_s`: seconds that the far side asked for, or None for our own backoff.
 
-    def __init__(self, reason: str, message: str, *, after_s: float | None = None) -> None:
+    `due` (ms): it is not the run's fault: not its turn yet, or the account as a whole cannot be called. The run goes on then,
+    and no try is counted.
+    """
+
+    def __init__(self, reason: str, message: str, *, after_s: float | None = None, due: int | None = None) -> None:
         super().__init__(reason, message)
         self.after_s = after_s
+        self.due = due
 
 
 class Permanent(StepError):
@@ -84,4 +89,11 @@ class Permanent(StepError):
 
 
 class Uncertain(StepError):
-    """The call was sent and its outcome is unknown: a timeout or a cut connection after the request left."""
+    """The call was sent and its outcome is unknown: a timeout or a cut connection after the request left.
+
+    `due` as in Retryable, for a step that may be repeated.
+    """
+
+    def __init__(self, reason: str, message: str, *, due: int | None = None) -> None:
+        super().__init__(reason, message)
+        self.due = due

@@ -11,6 +11,9 @@ from msgspec import Struct
 Origin = Literal["user", "app", "import", "workflow", "system"]
 """Who caused a fact: a person in the CRM, another application, a bulk import, a CRM workflow, or the CRM itself."""
 
+DEFAULT_ACCOUNT = "default"
+"""The name of the Sakari account of rules that name none."""
+
 
 class Event(Struct, frozen=True, array_like=True, kw_only=True):
     """One normalised fact of a CRM.
@@ -112,3 +115,32 @@ class Plan(Struct, frozen=True, kw_only=True):
     shadowed: tuple[str, ...] = ()
     """Ids of matching rules in `mode: shadow`: recorded, never executed."""
     failures: tuple[PlanFailure, ...] = ()
+
+
+class Admission(Struct, frozen=True, kw_only=True):
+    """What a caller of Sakari is told: go, wait in place and ask again, or come back later."""
+
+    verdict: Literal["go", "wait", "later"]
+    at: int
+    """`go`: when it was let in; `wait`: the slot that it has; `later`: when it is due. Server time, ms."""
+    wait_ms: int = 0
+    watched: bool = False
+    """Whether the end of the call is to be told even if it is good."""
+    reason: str = ""
+    message: str = ""
+
+
+Outcome = Literal["ok", "limited", "failed", "denied", "refused"]
+"""What a call says of its account: Sakari answered; 429; no answer or 5xx; refused, perhaps the account as a whole; the account
+for sure."""
+
+
+class Effect(Struct, frozen=True):
+    """What the end of a call changed for its account."""
+
+    change: str = ""
+    """`slower`, `opened`, `paused`, `closed`, or empty."""
+    due: int | None = None
+    """When the run is to go on (ms); None if the failure is the run's own."""
+    number: int = 0
+    """`slower`: calls a second; `closed`: after how long (ms)."""

@@ -5,6 +5,7 @@ as `…_FILE` instead, naming a file (a mounted secret) that holds the value. A 
 all valid at once, which is how a secret is rotated.
 """
 
+import contextlib
 import difflib
 import os
 import re
@@ -16,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from service.errors import SettingsError
+from service.model import DEFAULT_ACCOUNT
 
 DEV_FILE = Path("var/dev/environment")
 """Where a running `sluice dev` says how to reach it."""
@@ -81,12 +83,20 @@ class IngressSettings(Struct, frozen=True, kw_only=True):
 
 
 class SakariSettings(Struct, frozen=True, kw_only=True):
-    """What `sluice work` needs to call Sakari, read from `SLUICE_SAKARI_…`."""
+    """What `sluice work` needs to call one account of Sakari, read from `SLUICE_SAKARI_…`.
+
+    Named accounts, beside the default one, are read from `SLUICE_SAKARI_<NAME>_…`.
+    """
 
     account_id: str
     client_id: str
     client_secret: str
     url: str = "https://api.sakari.io"
+    """Of a named account by default that of the default one."""
+    rate: Annotated[float, Meta(gt=0, le=100_000)] = 10.0
+    """Calls a second, of all workers together. Sakari does not publish its limit."""
+    burst: Annotated[int, Meta(ge=1, le=10_000)] = 5
+    """Calls that may leave at once after a pause."""
 
     def faults(self, prefix: str) -> list[str]:
         """Say what is wrong with Sakari's address."""
@@ -98,6 +108,25 @@ class SakariSettings(Struct, frozen=True, kw_only=True):
         return _without(self, "client_id", "client_secret")
 
 
+class AccountsSettings(Struct, frozen=True, kw_only=True):
+    """Which named accounts of Sakari there are beside the default one."""
+
+    accounts: tuple[str, ...] = ()
+    """As rules name them."""
+
+    def faults(self, prefix: str) -> list[str]:
+        """Say which names cannot be names."""
+        return [
+            f"{prefix}ACCOUNTS: `{name}` cannot be the name of an account: small letters, digits and `_`, not `default`"
+            for name in self.accounts
+            if not _is_account(name)
+        ]
+
+
+def _is_account(name: str) -> bool:
+    return name != DEFAULT_ACCOUNT and re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) is not None
+
+
 class WorkSettings(Struct, frozen=True, kw_only=True):
     """How `sluice work` goes about its work."""
 
@@ -105,14 +134,9 @@ class WorkSettings(Struct, frozen=True, kw_only=True):
     retry_cap_s: Annotated[float, Meta(gt=0)] = 900.0
     retry_tries: Positive = 25
     grace_s: Positive = 25
-    alive_path: str = ""
-    """A file whose age tells a probe whether the worker lives; see service/observe/alive.py."""
-
-    def faults(self, prefix: str) -> list[str]:
-        """Say whether signs of life cannot be given."""
-        if not self.alive_path or os.access(Path(self.alive_path).parent, os.W_OK):
-            return []
-        return [f"{prefix}ALIVE_PATH: the folder `{Path(self.alive_path).parent}` cannot be written, or is not there"]
+    metrics_port: Port = 0
+    """Where `/metrics` and `/livez` are served; 0: nowhere."""
+    metrics_host: str = "127.0.0.1"
 
 
 T = TypeVar("T", bound=Struct)
@@ -145,7 +169,11 @@ def redis_faults(url: str, prefix: str) -> list[str]:
 
 
 class Found(dict[type[Struct], Struct]):
-    """Settings by their type."""
+    """Settings by their type. `named`: those of the named accounts of Sakari, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.named: dict[str, SakariSettings] = {}
 
     def of(self, wanted: type[T]) -> T:
         """Give the settings of one type."""
@@ -161,21 +189,42 @@ def read(wanted: Mapping[Any, str], environ: Mapping[str, str] | None = None) ->
     found = Found()
     problems: list[str] = []
     for kind, prefix in wanted.items():
-        values, wrong = _values(kind, prefix, environ)
-        missing = {field.name: "" for field in msgspec.structs.fields(kind) if field.required}
-        found[kind] = kind(**missing | values)
-        named = {problem.split()[0] for problem in wrong}
-        faults: list[str] = getattr(found[kind], "faults", _none)(prefix)
-        problems += wrong + [fault for fault in faults if fault.split()[0].rstrip(":") not in named]
+        found[kind], wrong = _read(kind, prefix, environ)
+        problems += wrong
+    for name, prefix in _named(wanted, environ).items():
+        found.named[name], wrong = _read(SakariSettings, prefix, environ, url=found.of(SakariSettings).url)
+        problems += wrong
     if problems:
         raise SettingsError(problems)
     return found
 
 
+def _read(kind: type[T], prefix: str, environ: Mapping[str, str], **defaults: Any) -> tuple[T, list[str]]:
+    """Read the settings of one type, and say what is wrong with them."""
+    values, wrong = _values(kind, prefix, environ)
+    missing = {field.name: "" for field in msgspec.structs.fields(kind) if field.required}
+    settings = kind(**missing | defaults | values)
+    named = {problem.split()[0] for problem in wrong}
+    faults: list[str] = getattr(settings, "faults", _none)(prefix)
+    return settings, wrong + [fault for fault in faults if fault.split()[0].rstrip(":") not in named]
+
+
+def _named(wanted: Mapping[Any, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the named accounts, and the prefix of each one's settings."""
+    prefix = wanted.get(AccountsSettings)
+    if prefix is None:
+        return {}
+    with contextlib.suppress(ValueError):  # it is told of where the type itself is read
+        names = _parse("", _text(f"{prefix}ACCOUNTS", environ), tuple[str, ...])
+        return {name: f"{prefix}{name.upper()}_" for name in names if _is_account(name)}
+    return {}
+
+
 def unknown(wanted: Mapping[Any, str], environ: Mapping[str, str] | None = None) -> list[str]:
     """Name the variables that look like settings and are none, each with the near miss; often a typo."""
     environ = os.environ if environ is None else environ
-    names = {prefix + field.name.upper() for kind, prefix in wanted.items() for field in msgspec.structs.fields(kind)}
+    kinds = [*wanted.items(), *((SakariSettings, prefix) for prefix in _named(wanted, environ).values())]
+    names = {prefix + field.name.upper() for kind, prefix in kinds for field in msgspec.structs.fields(kind)}
     told = []
     for name in sorted(environ):
         if name.startswith("SLUICE_") and name.removesuffix("_FILE") not in names:

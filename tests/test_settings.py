@@ -147,3 +147,44 @@ def test_one_variable_may_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLUICE_REDIS_URL", "redis://x")
     assert settings.given("SLUICE_REDIS_URL") == "redis://x"
     assert settings.given("SLUICE_NOT_SET") is None
+
+
+WORK = {
+    "SLUICE_REDIS_URL": "redis://x",
+    "SLUICE_SAKARI_ACCOUNT_ID": "a",
+    "SLUICE_SAKARI_CLIENT_ID": "hidden-c",
+    "SLUICE_SAKARI_CLIENT_SECRET": "hidden-s",
+}
+
+
+def test_what_a_named_account_lacks_is_named(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hidden")
+    given = {**WORK, "SLUICE_SAKARI_ACCOUNTS": "sales,support", "SLUICE_SAKARI_SALES_RATE": "0"}
+    problems = _problems({**given, "SLUICE_SAKARI_SALES_CLIENT_SECRET_FILE": str(tmp_path / "secret")}, worker.WANTED)
+    assert [problem.split()[0] for problem in problems] == [
+        "SLUICE_SAKARI_SALES_ACCOUNT_ID",
+        "SLUICE_SAKARI_SALES_CLIENT_ID",
+        "SLUICE_SAKARI_SALES_RATE",
+        "SLUICE_SAKARI_SUPPORT_ACCOUNT_ID",
+        "SLUICE_SAKARI_SUPPORT_CLIENT_ID",
+        "SLUICE_SAKARI_SUPPORT_CLIENT_SECRET",
+    ]
+
+
+@pytest.mark.parametrize("name", ["default", "Sales", "2nd", "sales-team"])
+def test_a_name_that_no_account_can_have_is_named(name: str) -> None:
+    (problem,) = _problems({**WORK, "SLUICE_SAKARI_ACCOUNTS": name}, worker.WANTED)
+    assert problem.startswith(f"SLUICE_SAKARI_ACCOUNTS: `{name}` cannot")
+
+
+def test_the_settings_of_a_named_account_are_no_typos_but_those_of_an_unnamed_one_are() -> None:
+    environ = {**WORK, "SLUICE_SAKARI_ACCOUNTS": "sales", "SLUICE_SAKARI_SALES_RATE": "2"}
+    assert settings.unknown(worker.WANTED, environ) == []
+    (told,) = settings.unknown(worker.WANTED, {**environ, "SLUICE_SAKARI_SALE_RATE": "2"})
+    assert told == "SLUICE_SAKARI_SALE_RATE is no setting of Sluice; did you mean SLUICE_SAKARI_SALES_RATE?"
+
+
+def test_no_secret_of_a_named_account_is_in_a_repr() -> None:
+    named = {name.replace("SAKARI_", "SAKARI_SALES_"): value for name, value in WORK.items() if "SAKARI" in name}
+    found = read(worker.WANTED, {**WORK, **named, "SLUICE_SAKARI_ACCOUNTS": "sales"})
+    assert "hidden" not in repr(found) + repr(found.named)

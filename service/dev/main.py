@@ -134,6 +134,8 @@ def _environment(folder: Path, rules: Path, redis_url: str, port: int) -> dict[s
         "SLUICE_SAKARI_ACCOUNT_ID": "dev-account",
         "SLUICE_SAKARI_CLIENT_ID": "dev-client",
         "SLUICE_SAKARI_CLIENT_SECRET": "dev-sakari-secret",
+        "SLUICE_SAKARI_RATE": "100",
+        "SLUICE_SAKARI_BURST": "20",
         "SLUICE_RETRY_BASE_S": "0.2",
     }
 

@@ -20,11 +20,14 @@ from service.engine.problem import Report, near
 from service.engine.rule import Mode, Rule
 from service.engine.values import DURATION_HINT, duration_ms
 from service.engine.yaml_nodes import Node, Position
+from service.model import DEFAULT_ACCOUNT
 
 VERSION: Final = 1
 DEFAULT_EXPIRES_MS: Final = 24 * 3_600_000
 
 ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+ACCOUNT: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+"""It is part of the names of settings: `SLUICE_SAKARI_<ACCOUNT>_CLIENT_ID`."""
 
 
 class Checked(Struct, frozen=True):
@@ -39,26 +42,27 @@ class Checked(Struct, frozen=True):
 
 def check_file(root: Node, actions: Actions, report: Report) -> Checked:
     """The rules of one file."""
-    top = fields(root, report, "the file", required=("version", "rules"))
+    top = fields(root, report, "the file", required=("version", "rules"), optional=("account",))
     if top is None:
         return Checked()
     if "version" in top:
         check_version(top["version"], report)
+    account = _check_account(top.get("account"), report) or DEFAULT_ACCOUNT
     if "rules" not in top or top["rules"].value in (None, ()):
         return Checked()
     nodes = items(top["rules"], report, "`rules`", "each rule begins with `- id: …`") or ()
-    rules = [check_rule(node, actions, report) for node in nodes]
+    rules = [check_rule(node, actions, report, account) for node in nodes]
     return Checked(tuple(rule for rule in rules if rule is not None), tuple(_ids(nodes)), len(nodes))
 
 
-def check_rule(node: Node, actions: Actions, report: Report) -> Rule | None:
-    """One rule; None if it has no id, no event or no step that could be read."""
+def check_rule(node: Node, actions: Actions, report: Report, account: str = DEFAULT_ACCOUNT) -> Rule | None:
+    """One rule; None if it has no id, no event or no step that could be read. `account`: of its file."""
     given = fields(
         node,
         report,
         "a rule",
         required=("id", "event", "then"),
-        optional=("description", "when", "mode", "expires"),
+        optional=("description", "when", "mode", "expires", "account"),
     )
     if given is None:
         return None
@@ -74,6 +78,7 @@ def check_rule(node: Node, actions: Actions, report: Report) -> Rule | None:
     description = text(given.get("description"), report, "`description`")
     mode = _check_mode(given.get("mode"), report)
     expires_ms = _check_expires(given.get("expires"), report)
+    account = _check_account(given.get("account"), report) or account
     if rule_id is None or not events or not steps:
         return None
     return Rule(
@@ -84,6 +89,7 @@ def check_rule(node: Node, actions: Actions, report: Report) -> Rule | None:
         steps=steps,
         mode=mode,
         expires_ms=expires_ms,
+        account=account,
         file=report.file,
         line=node.at[0],
         column=node.at[1],
@@ -151,3 +157,13 @@ def _check_expires(node: Node | None, report: Report) -> int:
         given = f"`{node.value}`" if isinstance(node.value, str | int | float) else kind(node)
         report.add("R210", node.at, f"`expires` cannot be {given}", DURATION_HINT)
     return span or DEFAULT_EXPIRES_MS
+
+
+def _check_account(node: Node | None, report: Report) -> str | None:
+    """The name of a Sakari account. Which there are is known to the workers only."""
+    name = text(node, report, "`account`")
+    if node is not None and name is not None and not ACCOUNT.fullmatch(name):
+        hint = "small letters, digits and `_`, beginning with a letter, as in SLUICE_SAKARI_ACCOUNTS"
+        report.add("R215", node.at, f"`{name}` cannot be the name of a Sakari account", hint)
+        return None
+    return name

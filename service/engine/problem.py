@@ -36,6 +36,7 @@ CODES: Final[dict[str, str]] = {
     "R212": "A step name is taken",
     "R213": "A list is empty",
     "R214": "A list names one thing twice",
+    "R215": "The name of a Sakari account is malformed",
     "R301": "A path is malformed",
     "R302": "An operator is unknown",
     "R303": "An operator cannot use this operand",

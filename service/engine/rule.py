@@ -7,6 +7,7 @@ from msgspec import Struct
 from service.engine.condition import Condition, evaluate
 from service.engine.scope import Lookup
 from service.engine.template import Tree, fill
+from service.model import DEFAULT_ACCOUNT
 
 Mode = Literal["live", "shadow", "off"]
 
@@ -60,6 +61,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     mode: Mode
     expires_ms: int
     """How long after planning a run may still start."""
+    account: str = DEFAULT_ACCOUNT
+    """The name of the Sakari account that its steps call."""
     file: str
     line: int
     """1-based, as is `column`."""

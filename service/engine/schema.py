@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from service.engine.action_kind import ActionKind
-from service.engine.check import ID
+from service.engine.check import ACCOUNT, ID
 from service.engine.check_phones import FORMAT
 from service.engine.check_steps import STEP_NAME, taken_names
 from service.engine.operators import OPERATORS
@@ -37,6 +37,7 @@ def rules_schema(actions: Mapping[str, ActionKind]) -> Schema:
         **_object(
             {
                 "version": {"const": 1, "description": "Of the language; always 1."},
+                "account": _account("The Sakari account of the rules of this file that name none themselves."),
                 "rules": {"type": ["array", "null"], "items": _ref("rule")},
             },
             required=("version", "rules"),
@@ -75,8 +76,13 @@ def _rule() -> Schema:
         "expires": _text(
             "How late a step may still run: `30s`, `15m`, `24h`, `7d`, `2w`; `24h` if left out.", DURATION
         ),
+        "account": _account("The Sakari account that its steps call; left out: that of the file, or the default one."),
     }
     return _object(fields, required=("id", "event", "then"))
+
+
+def _account(description: str) -> Schema:
+    return _text(description, ACCOUNT.pattern)
 
 
 def _event() -> Schema:

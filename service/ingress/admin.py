@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
 from service.observe.mask import mask
-from service.store import Store, dead, journal
+from service.store import Store, dead, journal, pace
 from service.store.dead import Which
 from service.store.records import DeadLetter, plain
 
@@ -90,7 +90,13 @@ def admin(tokens: tuple[str, ...], store: Store, now: Callable[[], int]) -> Rout
         ids = data.ids if data.ids is not None else await dead.ids(store, data.which or Which())
         return _json(await dead.settle(store, what, ids, now=now()))
 
-    return Router("/api", route_handlers=[list_events, show_event, list_dead, show_dead, settle_dead], guards=[guard])
+    @get("/accounts")
+    async def list_accounts() -> Response[bytes]:
+        """List the Sakari accounts that are in use: pace, circuit, queue."""
+        return _json(await pace.states(store))
+
+    handlers = [list_events, show_event, list_dead, show_dead, settle_dead, list_accounts]
+    return Router("/api", route_handlers=handlers, guards=[guard])
 
 
 def _shown(story: journal.Story, unmasked: bool) -> Any:

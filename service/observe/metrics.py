@@ -57,6 +57,45 @@ SPILLED_AGE = Gauge(
     "sluice_spilled_oldest_seconds", "For how long the oldest of them has been waiting", registry=REGISTRY
 )
 
+SAKARI_CALLS = Counter(
+    "sluice_sakari_calls",
+    "Calls of the Sakari API, by account, endpoint, and HTTP status or what became of the connection",
+    ["account", "endpoint", "outcome"],
+    registry=REGISTRY,
+)
+SAKARI_SECONDS = Histogram(
+    "sluice_sakari_seconds",
+    "From the first byte of a call of the Sakari API to the last of its answer",
+    ["account", "endpoint"],
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60),
+    registry=REGISTRY,
+)
+SAKARI_WAITED = Histogram(
+    "sluice_sakari_waited_seconds",
+    "For how long a call waited in place until it was let in",
+    ["account"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20),
+    registry=REGISTRY,
+)
+PUT_OFF = Counter(
+    "sluice_sakari_put_off",
+    "Calls that were not let in, by reason: paced, rate_limited, circuit_open, account_paused",
+    ["account", "reason"],
+    registry=REGISTRY,
+)
+SAKARI_RATE = Gauge(
+    "sluice_sakari_rate", "Calls a second that the account allows itself just now", ["account"], registry=REGISTRY
+)
+SAKARI_CIRCUIT = Gauge(
+    "sluice_sakari_circuit",
+    "1 for the state that the account is in: closed, open (Sakari is down), paused (it refuses the account)",
+    ["account", "state"],
+    registry=REGISTRY,
+)
+SAKARI_QUEUE = Gauge(
+    "sluice_sakari_queue_seconds", "Until the last lane that was put off has its turn", ["account"], registry=REGISTRY
+)
+
 LEVELS = CollectorRegistry()
 """How things stand in Redis, read by an ingress when somebody asks. It is about the whole installation, so every ingress tells
 the same: take the maximum, not the sum. While Redis does not answer, all but the first are not a number. A process that does

@@ -1,5 +1,6 @@
 """The three calls of the Sakari API that Sluice makes. Every failure is Retryable, Permanent or Uncertain."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 from urllib.parse import quote
@@ -7,12 +8,14 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from service.errors import Permanent
+from service.errors import Permanent, Retryable, StepError, Uncertain
+from service.observe.metrics import SAKARI_CALLS, SAKARI_SECONDS
 from service.sakari.exchange import Answer, exchange
+from service.sakari.gate import Caller, Gate
 from service.sakari.models import Execution
 from service.sakari.outcome import code_of, envelope
 from service.sakari.paging import pages
-from service.sakari.token import Tokens
+from service.sakari.token import Token, Tokens
 
 MOST_PAGES = 500
 LONGEST_ID = 500
@@ -22,7 +25,10 @@ MergeStrategy = Literal["append", "core", "remove"]
 
 
 class Sakari:
-    """One account of Sakari. `http` comes from `exchange.connect`; `within_s` limits one call, first to last byte."""
+    """One account of Sakari. `http` comes from `exchange.connect`; `within_s` limits one call, first to last byte.
+
+    `gate` holds all callers of the account to one pace; without one, every call leaves at once.
+    """
 
     def __init__(
         self,
@@ -32,20 +38,37 @@ class Sakari:
         *,
         within_s: float = 60.0,
         check: Callable[[], None] = lambda: None,
+        gate: Gate | None = None,
+        caller: Caller | None = None,
     ) -> None:
         self._http = http
         self._account_id = account_id
         self._tokens = tokens
         self._within_s = within_s
         self._check = check
+        self._gate = gate or Gate()
+        self._caller = caller or Caller()
 
-    def guarded(self, check: Callable[[], None]) -> "Sakari":
+    @property
+    def account_id(self) -> str:
+        """Sakari's id of the account."""
+        return self._account_id
+
+    def guarded(self, check: Callable[[], None], caller: Caller | None = None) -> "Sakari":
         """The same client for one caller, whose `check` is called right before each request leaves, and may raise.
 
-        Between a caller's own look at the clock and the request there may be a wait for a token, and any pause of the
-        process.
+        Between a caller's own look at the clock and the request there may be a wait for its turn or for a token, and any
+        pause of the process.
         """
-        return Sakari(self._http, self._account_id, self._tokens, within_s=self._within_s, check=check)
+        return Sakari(
+            self._http,
+            self._account_id,
+            self._tokens,
+            within_s=self._within_s,
+            check=check,
+            gate=self._gate,
+            caller=caller,
+        )
 
     def executions(self, campaign: str, *, version_id: str | None = None) -> AsyncIterator[list[Execution]]:
         """The pages of a drip campaign's executions; each execution once. Ends for every shape of answer.
@@ -92,20 +115,53 @@ class Sakari:
         content, kind = (None, {}) if body is None else (_encode(body), {"Content-Type": "application/json"})
         request = self._http.build_request(method, path, params=params, content=content, headers=kind)
         repeatable = body is None
-        answer = await self._authorized(request, repeatable=repeatable)
-        return envelope(answer, repeatable=repeatable, now=self._tokens.clock())
+        try:
+            answer = await self._authorized(request, repeatable=repeatable, endpoint=path.split("/")[3])
+            envelope_ = envelope(answer, repeatable=repeatable, now=self._tokens.clock())
+        except StepError as error:
+            if isinstance(error, Retryable) and error.due is not None:
+                raise  # it was not let in
+            due = await self._gate.failed(self._caller, error)
+            if due is None:
+                raise
+            put_off = Uncertain if isinstance(error, Uncertain) else Retryable
+            raise put_off(error.reason, str(error), due=due) from error
+        await self._gate.succeeded(self._caller)
+        return envelope_
 
-    async def _authorized(self, request: httpx.Request, *, repeatable: bool) -> Answer:
+    async def _authorized(self, request: httpx.Request, *, repeatable: bool, endpoint: str) -> Answer:
         """The answer; after a 401, the answer to one more try with a new token."""
         for _ in range(2):
-            token = await self._tokens.get()
+            token = await self._token()
             request.headers["Authorization"] = f"Bearer {token.access_token}"
+            await self._gate.enter(self._caller)
             self._check()
-            answer = await exchange(self._http, request, repeatable=repeatable, within_s=self._within_s)
+            answer = await self._measured(request, repeatable=repeatable, endpoint=endpoint)
             if answer.status != httpx.codes.UNAUTHORIZED:
                 return answer
             await self._tokens.drop(token)
         raise Permanent("unauthorized", "Sakari refused a freshly fetched token (HTTP 401): check the API credentials")
+
+    async def _token(self) -> Token:
+        """The token. Fetching one is a call like others: it waits for its turn, and is not made while the circuit is open."""
+        if token := await self._tokens.current():
+            return token
+        await self._gate.enter(self._caller)
+        return await self._tokens.get()
+
+    async def _measured(self, request: httpx.Request, *, repeatable: bool, endpoint: str) -> Answer:
+        account, started = self._gate.account, time.perf_counter()
+        outcome = "cut_short"
+        try:
+            answer = await exchange(self._http, request, repeatable=repeatable, within_s=self._within_s)
+            outcome = str(answer.status)
+        except StepError as error:
+            outcome = error.reason
+            raise
+        finally:
+            SAKARI_CALLS.labels(account, endpoint, outcome).inc()
+            SAKARI_SECONDS.labels(account, endpoint).observe(time.perf_counter() - started)
+        return answer
 
 
 def _segment(value: str) -> str:

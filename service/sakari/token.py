@@ -20,6 +20,7 @@ from service.sakari.exchange import Answer, exchange
 from service.sakari.outcome import retry_after
 
 DEFAULT_LIFETIME_S = 3600.0
+SETTINGS = "SLUICE_SAKARI_"
 _ROUNDS = 20
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,16384}")
 _OAUTH_ERRORS = frozenset(
@@ -68,7 +69,8 @@ class TokenCache(Protocol):
 class Tokens:
     """Gives the current token, fetching at most one at a time over all who share `cache`.
 
-    `clock`: seconds since the epoch. `within_s`: limit for one token request.
+    `clock`: seconds since the epoch. `within_s`: limit for one token request. `settings`: how the names of the account's
+    settings begin, for messages.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Tokens:
         cache: TokenCache,
         clock: Callable[[], float],
         within_s: float = 30.0,
+        settings: str = SETTINGS,
     ) -> None:
         self._http = http
         self._credentials = {
@@ -90,6 +93,7 @@ class Tokens:
         self._cache = cache
         self.clock = clock
         self._within_s = within_s
+        self._settings = settings
 
     async def get(self) -> Token:
         """A token that is not due for refresh.
@@ -97,18 +101,19 @@ class Tokens:
         Raises Permanent (`bad_credentials`, `token_refused`, `redirect`) or Retryable.
         """
         for _ in range(_ROUNDS):
-            if token := await self._cached():
+            if token := await self.current():
                 return token
             async with self._cache.lock() as held:
                 if held:
-                    return await self._cached() or await self._fetch()
+                    return await self.current() or await self._fetch()
         raise Retryable("token_busy", "other workers kept the lock on the Sakari token without leaving one")
 
     async def drop(self, token: Token) -> None:
         """Forget a token that Sakari refused, unless another worker has replaced it already."""
         await self._cache.drop(msgspec.msgpack.encode(token))
 
-    async def _cached(self) -> Token | None:
+    async def current(self) -> Token | None:
+        """The shared token, if there is one that is not due for refresh."""
         kept = await self._cache.get()
         if kept is None:
             return None
@@ -121,19 +126,19 @@ class Tokens:
     async def _fetch(self) -> Token:
         request = self._http.build_request("POST", "oauth2/token", json=self._credentials)
         answer = await exchange(self._http, request, repeatable=True, within_s=self._within_s)
-        token = read_token(answer, self.clock())
+        token = read_token(answer, self.clock(), self._settings)
         lifetime_ms = token.expires_at - int(self.clock() * 1000)
         await self._cache.put(msgspec.msgpack.encode(token), max(lifetime_ms, 1))
         return token
 
 
-def read_token(answer: Answer, now: float) -> Token:
-    """The token in a token endpoint's answer; `now`: seconds since the epoch."""
+def read_token(answer: Answer, now: float, settings: str = SETTINGS) -> Token:
+    """The token in a token endpoint's answer; `now`: seconds since the epoch; `settings` as in Tokens."""
     content = answer.decoded()
     if not isinstance(content, dict):
         content = {}
     if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-        raise _refusal(answer, content, now)
+        raise _refusal(answer, content, now, settings)
     access_token = content.get("access_token")
     if not isinstance(access_token, str) or not _SENDABLE.fullmatch(access_token):
         raise Retryable("unreadable_token", "Sakari's token endpoint answered without a usable access_token")
@@ -168,12 +173,12 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _refusal(answer: Answer, content: dict[str, Any], now: float) -> StepError:
+def _refusal(answer: Answer, content: dict[str, Any], now: float, settings: str) -> StepError:
     status = answer.status
     error = content.get("error")
     told = f"HTTP {status}, {error}" if isinstance(error, str) and error in _OAUTH_ERRORS else f"HTTP {status}"
     if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        remedy = "check SLUICE_SAKARI_CLIENT_ID and SLUICE_SAKARI_CLIENT_SECRET"
+        remedy = f"check {settings}CLIENT_ID and {settings}CLIENT_SECRET"
         return Permanent("bad_credentials", f"Sakari refused the client credentials ({told}): {remedy}")
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         reason = "rate_limited" if status == HTTPStatus.TOO_MANY_REQUESTS else "unavailable"
@@ -182,4 +187,4 @@ def _refusal(answer: Answer, content: dict[str, Any], now: float) -> StepError:
         return Permanent(
             "redirect", f"Sakari's token endpoint answered HTTP {status}, a redirect, which is never followed"
         )
-    return Permanent("token_refused", f"Sakari's token endpoint answered {told}: check SLUICE_SAKARI_URL")
+    return Permanent("token_refused", f"Sakari's token endpoint answered {told}: check {settings}URL")

@@ -22,6 +22,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--client-secret", default=Settings().client_secret)
     parser.add_argument("--token-lifetime", type=int, default=Settings().token_lifetime_s, help="seconds")
     parser.add_argument("--tell-expires-in", action="store_true", help="put expires_in into the token answer")
+    parser.add_argument("--limit", type=float, default=Settings().limit, help="API calls a second, then 429; 0: none")
+    parser.add_argument("--limit-burst", type=int, default=Settings().limit_burst, help="at once; 0: a second's worth")
     return parser.parse_args(argv)
 
 
@@ -32,6 +34,8 @@ async def run(options: argparse.Namespace) -> None:
         client_secret=options.client_secret,
         token_lifetime_s=options.token_lifetime,
         tell_expires_in=options.tell_expires_in,
+        limit=options.limit,
+        limit_burst=options.limit_burst,
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

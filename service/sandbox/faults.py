@@ -1,7 +1,9 @@
 """Between the server and the application: counts every call, and misbehaves as told."""
 
 import asyncio
+import math
 import re
+import time
 from typing import Any
 
 import msgspec
@@ -27,7 +29,7 @@ def misbehaving(app: ASGIApp, sandbox: Sandbox) -> ASGIApp:
             return
         met = sandbox.next_fault(scope["method"], scope["path"])
         scope["state"] = {**scope.get("state", {}), FAULT: met}
-        fault = met or Fault()
+        fault = met or _limited(scope["path"], sandbox) or Fault()
         messages = await _answer(fault, app, scope, receive)
         await asyncio.sleep(fault.slow_ms / 1000)
         endpoint = f"{scope['method']} {_NAMES.sub('*', scope['path'])}"
@@ -35,6 +37,12 @@ def misbehaving(app: ASGIApp, sandbox: Sandbox) -> ASGIApp:
         await (_cut if fault.cut else _send)(messages, scope, receive, send)
 
     return call
+
+
+def _limited(path: str, sandbox: Sandbox) -> Fault | None:
+    """A 429, if the API has been called too often; asking for a token does not count."""
+    wait_s = sandbox.over_limit(time.monotonic()) if path.startswith("/v1/") else 0
+    return Fault(status=429, retry_after=math.ceil(wait_s)) if wait_s else None
 
 
 async def _answer(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive) -> list[Any]:

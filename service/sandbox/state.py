@@ -22,6 +22,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     token_lifetime_s: int = 3600
     tell_expires_in: bool = False
     """The documented token answer has no `expires_in`."""
+    limit: float = 0.0
+    """API calls a second, as a token bucket; above it a call is answered 429 with Retry-After. 0: no limit."""
+    limit_burst: int = 0
+    """The size of the bucket; 0: a second's worth."""
 
 
 class Campaign(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +83,8 @@ class Sandbox:
         self._campaigns = campaigns
         self.tokens: dict[str, float] = {}
         """Valid tokens -> expiry, seconds since the epoch."""
+        self._bucket = 0.0
+        self._filled_at = float("-inf")
         self.reset()
 
     def reset(self) -> None:
@@ -102,6 +108,19 @@ class Sandbox:
             self._faults[place] = (fault, left and left - 1)
             return fault
         return None
+
+    def over_limit(self, now: float) -> float:
+        """Take one from the bucket. 0 if there was one, else the seconds until there is. `now`: seconds, monotonic."""
+        rate = self.settings.limit
+        if not rate:
+            return 0
+        most = self.settings.limit_burst or max(1.0, rate)
+        self._bucket = min(most, self._bucket + (now - self._filled_at) * rate)
+        self._filled_at = now
+        if self._bucket < 1:
+            return (1 - self._bucket) / rate
+        self._bucket -= 1
+        return 0
 
     def count(self, endpoint: str, outcome: str) -> None:
         self.calls.setdefault(endpoint, Counter())[outcome] += 1

@@ -17,6 +17,8 @@ from redis.exceptions import RedisError
 
 HOUR_MS = 3_600_000
 NAMES = ("accept", "begin", "claim", "drop", "forget", "record", "renew", "replay", "revive", "sweep")
+OF_ACCOUNTS = ("admit", "report")
+"""Scripts with a prelude of their own besides."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -122,7 +124,11 @@ def _sentinel_pool(url: str, bounds: dict[str, Any]) -> ConnectionPool:
 
 
 def load_scripts(redis: Redis) -> dict[str, AsyncScript]:
-    """Read every script, with the prelude before it."""
+    """Read every script, with what comes before it."""
     folder = files("service.store") / "scripts"
-    prelude = (folder / "prelude.lua").read_text()
-    return {name: AsyncScript(redis, prelude + (folder / f"{name}.lua").read_text()) for name in NAMES}
+
+    def script(*parts: str) -> AsyncScript:
+        return AsyncScript(redis, "".join((folder / f"{part}.lua").read_text() for part in parts))
+
+    alone = {name: script("prelude", name) for name in NAMES}
+    return alone | {name: script("prelude", "prelude_account", name) for name in OF_ACCOUNTS}

@@ -52,3 +52,9 @@ TOKEN = "sluice:sakari-token:"  # noqa: S105
 
 TOKEN_LOCK = "sluice:sakari-token-lock:"  # noqa: S105
 """+ account and client → who is fetching a token now. Expires within seconds."""
+
+ACCOUNT = "sluice:account:"
+"""+ name of a Sakari account → hash: its pace and its circuit (prelude_account.lua). Expires 7 days after its last call."""
+
+ACCOUNTS = "sluice:accounts"
+"""Set of the names of the Sakari accounts that were ever called. Few."""

@@ -8,7 +8,8 @@ from msgspec import Struct
 from service.model import Event, PlanFailure, Run
 
 RunState = Literal["waiting", "retrying", "done", "skipped", "superseded", "dead", "dropped"]
-"""`waiting` has no ledger yet; `retrying` has failed and will be tried again; the others are ends."""
+"""`waiting` has no ledger yet, or waits for its turn to call; `retrying` has failed and will be tried again; the others are
+ends."""
 
 StepState = Literal["pending", "done", "skipped", "superseded", "failed"]
 
@@ -57,6 +58,8 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     reason: str = ""
     message: str = ""
     tries: int = 0
+    put_off: int = 0
+    """How often it was told to come back later, by the pace or the circuit of its account."""
     ended_at: int = 0
     expires_at: int = 0
     """Given to a dead letter's run when a person retries it; takes the place of the run's own."""
@@ -162,6 +165,7 @@ def run_record(ledger: list[bytes]) -> RunRecord:
         reason=fields.get("reason", b"").decode(),
         message=fields.get("message", b"").decode(),
         tries=int(fields.get("tries", 0)),
+        put_off=int(fields.get("put_off", 0)),
         ended_at=int(fields.get("ended_at", 0)),
         expires_at=int(fields.get("expires_at", 0)),
         steps={int(n[5:]): _step.decode(v) for n, v in fields.items() if n.startswith("step:")},

@@ -1,6 +1,7 @@
 """What a worker has at hand, put together by the entrance; and the rule sets it has met so far."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,10 +10,13 @@ from msgspec import Struct
 
 from service.actions import Action
 from service.engine import Rule, RuleSet, collector_paused, load
-from service.errors import Permanent
+from service.errors import Permanent, Retryable
+from service.model import DEFAULT_ACCOUNT
 from service.sakari.client import Sakari
 from service.store import Store, rulesets
 from service.worker.backoff import Backoff
+
+_LOOK_AGAIN_MS = 60_000
 
 _MOST_RULE_SETS = 8
 """Compiled at a time: rules may change often while a worker runs."""
@@ -64,8 +68,28 @@ class Desk(Struct, kw_only=True):
     stopping: asyncio.Event
     ticket_s: float = 20.0
     """For how long a ticket goes on claiming lanes; then it ends, and another one takes over."""
-    sign: Callable[[], None] = lambda: None
-    """Gives a sign of life; called with every poll."""
+    polled_at: float = msgspec.field(default_factory=time.monotonic)
+    """When this process last looked for work, also in vain (monotonic seconds): a worker that does not look is stuck."""
+    named: Mapping[str, Sakari] = {}
+    """Sakari accounts by name, beside the default one."""
+
+    def idle_s(self) -> float:
+        """For how many seconds this process has not looked for work."""
+        return time.monotonic() - self.polled_at
+
+    def account(self, name: str) -> Sakari:
+        """The client of an account.
+
+        Raises Retryable for one that this worker was not told of: new rules may reach it before its new settings do, so the
+        run looks again every minute, until its time is over.
+        """
+        if name == DEFAULT_ACCOUNT:
+            return self.sakari
+        try:
+            return self.named[name]
+        except KeyError:
+            message = f"this worker knows no account `{name}`: see SLUICE_SAKARI_ACCOUNTS"
+            raise Retryable("account_unknown", message, due=self.now() + _LOOK_AGAIN_MS) from None
 
 
 def bounded(value: Any, most: int) -> Any:

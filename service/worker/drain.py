@@ -109,8 +109,9 @@ async def _keep_leases(ticket: str, held: dict[asyncio.Task[None], Lane], desk: 
 
 def _tell(event_id: str, run_key: str, verdict: Ended | Postponed) -> None:
     """Say once what became of a run, for logs and metrics."""
-    state = verdict.state if isinstance(verdict, Ended) else "postponed"
+    waits = isinstance(verdict, Postponed) and not verdict.tried
+    state = verdict.state if isinstance(verdict, Ended) else "put_off" if waits else "postponed"
     rule = run_key.rpartition("/")[2]
     RUNS.labels(rule, state).inc()
-    say = log.warning if state == "dead" else log.info
+    say = log.warning if state == "dead" else log.debug if waits else log.info
     say("run", event_id=event_id, rule=rule, state=state, reason=verdict.reason, message=verdict.message)

@@ -1,37 +1,41 @@
 """The entrance of `sluice work`: an arq worker that runs tickets. What knows arq is here and in store/tickets.py."""
 
 import asyncio
-import hashlib
+import contextlib
 import logging
 import random
 import time
 from collections.abc import Mapping
 from signal import Signals
+from types import MappingProxyType
 from typing import Any
 
-import httpx
 import structlog
 from arq import ArqRedis, cron, func
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
 from service.actions import ACTIONS, Action
+from service.model import DEFAULT_ACCOUNT
 from service.observe import logs
-from service.observe.alive import signs
 from service.sakari.client import Sakari
-from service.sakari.exchange import connect
-from service.sakari.token import Tokens
-from service.settings import Found, SakariSettings, StoreSettings, WorkSettings
+from service.settings import AccountsSettings, Found, SakariSettings, StoreSettings, WorkSettings
 from service.store import Options, Store, durability, open_store, tickets
 from service.store.connection import HOUR_MS, pool
-from service.store.tokens import SharedToken
+from service.worker.accounts import open_accounts
 from service.worker.backoff import Backoff
 from service.worker.desk import Desk, Rules
 from service.worker.drain import drain, sweep, tidy
+from service.worker.exposition import exposing
 
 log = structlog.get_logger("sluice.worker")
 
-WANTED = {StoreSettings: "SLUICE_", SakariSettings: "SLUICE_SAKARI_", WorkSettings: "SLUICE_"}
+WANTED = {
+    StoreSettings: "SLUICE_",
+    SakariSettings: "SLUICE_SAKARI_",
+    AccountsSettings: "SLUICE_SAKARI_",
+    WorkSettings: "SLUICE_",
+}
 """The settings that `sluice work` reads, and their prefixes."""
 
 _TICKETS_AT_ONCE = 8
@@ -84,7 +88,7 @@ class TicketWorker(Worker):
 
     async def _poll_iteration(self) -> None:
         """Poll once. arq would let a Redis error end the process; a restart of Redis is no reason to lose the workers."""
-        self._desk.sign()
+        self._desk.polled_at = time.monotonic()
         try:
             await super()._poll_iteration()
         except (RedisError, OSError) as error:
@@ -124,24 +128,25 @@ async def work(settings: Found) -> None:
     """Run a worker until it is told to stop."""
     asyncio.get_running_loop().set_exception_handler(logs.unhandled)
     store = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
-    account = settings.of(SakariSettings)
-    http = connect(account.url)
-    desk = make_desk(store, make_sakari(http, account, store), ACTIONS, settings.of(WorkSettings))
-    worker = make_worker(desk, settings.of(StoreSettings).redis_url, settings.of(WorkSettings).grace_s)
-    try:
-        await worker.async_run()
-    except asyncio.CancelledError:
-        log.info("worker stopped")
-    finally:
-        await worker.close()
-        await http.aclose()
-        await store.close()
+    wanted = settings.of(WorkSettings)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        clients = await open_accounts(stack, settings, store)
+        desk = make_desk(store, clients.pop(DEFAULT_ACCOUNT), ACTIONS, wanted, named=clients)
+        if wanted.metrics_port:
+            await stack.enter_async_context(exposing(store, wanted.metrics_host, wanted.metrics_port, desk.idle_s))
+        worker = make_worker(desk, settings.of(StoreSettings).redis_url, wanted.grace_s)
+        stack.push_async_callback(worker.close)
+        try:
+            await worker.async_run()
+        except asyncio.CancelledError:
+            log.info("worker stopped")
 
 
 async def _wait_for_redis(desk: Desk) -> None:
     """Return once Redis is there. Raises SettingsError if it cannot keep what is promised."""
     while True:
-        desk.sign()
+        desk.polled_at = time.monotonic()
         try:
             for warning in await durability.check(desk.store):
                 log.warning(warning)
@@ -165,19 +170,19 @@ def options(settings: StoreSettings) -> Options:
     )
 
 
-def make_sakari(http: httpx.AsyncClient, account: SakariSettings, store: Store) -> Sakari:
-    """Make the client of one account, with a token that all workers share."""
-    name = f"{account.account_id}:{hashlib.sha256(account.client_id.encode()).hexdigest()[:12]}"
-    cache = SharedToken(store, name)
-    tokens = Tokens(http, account.client_id, account.client_secret, cache=cache, clock=time.time)
-    return Sakari(http, account.account_id, tokens)
-
-
-def make_desk(store: Store, sakari: Sakari, actions: Mapping[str, Action], settings: WorkSettings) -> Desk:
+def make_desk(
+    store: Store,
+    sakari: Sakari,
+    actions: Mapping[str, Action],
+    settings: WorkSettings,
+    *,
+    named: Mapping[str, Sakari] = MappingProxyType({}),
+) -> Desk:
     """Put together what draining needs, with the real clock and real randomness."""
     return Desk(
         store=store,
         sakari=sakari,
+        named=named,
         actions=actions,
         rules=Rules(store, actions),
         backoff=Backoff(
@@ -188,7 +193,6 @@ def make_desk(store: Store, sakari: Sakari, actions: Mapping[str, Action], setti
         ),
         now=lambda: time.time_ns() // 1_000_000,
         stopping=asyncio.Event(),
-        sign=signs(settings.alive_path),
     )
 
 

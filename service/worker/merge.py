@@ -10,6 +10,7 @@ from msgspec import Struct
 from service.actions import Action
 from service.engine import StepScope, fill_in
 from service.errors import StepError
+from service.model import DEFAULT_ACCOUNT
 from service.store import lanes
 from service.store.lanes import Notes
 from service.store.records import Lane, StepRecord, Waiting
@@ -50,10 +51,11 @@ class Write(Struct, frozen=True):
         return bool(allowed.intersection(part.attributes) - newer)
 
 
-async def gather(action: Action, args: Any, lane: Lane, desk: Desk) -> Write | None:
+async def gather(action: Action, args: Any, lane: Lane, account: str, desk: Desk) -> Write | None:
     """Make the write of the lane's first run, together with what the runs behind it write to the same record.
 
-    None if the action writes nothing. Raises what the action raises for arguments that name no record.
+    `account`: the name of the Sakari account; records of different ones are different records. None if the action writes
+    nothing. Raises what the action raises for arguments that name no record.
     """
     if action.target is None:
         return None
@@ -61,16 +63,17 @@ async def gather(action: Action, args: Any, lane: Lane, desk: Desk) -> Write | N
     parts = [Part(lane.head, args, target.attributes)]
     if action.merge and lane.head.behind and not lane.apart:
         for waiting in await lanes.followers(desk.store, lane, MOST):
-            part = await _part(action, target.record, waiting, desk)
+            part = await _part(action, target.record, waiting, account, desk)
             merged = part and action.merge(args, part.args)
             if part is None or merged is None:
                 break  # a run in between that does something else keeps its place
             parts.append(part)
             args = merged
-    return Write(target.record, args, tuple(parts))
+    record = target.record if account == DEFAULT_ACCOUNT else f"{account}:{target.record}"
+    return Write(record, args, tuple(parts))
 
 
-async def _part(action: Action, record: str, waiting: Waiting, desk: Desk) -> Part | None:
+async def _part(action: Action, record: str, waiting: Waiting, account: str, desk: Desk) -> Part | None:
     """What a run behind brings to the write, if all it does is write to the same record by the same action."""
     run = waiting.run
     if desk.now() > run.expires_at or action.target is None:
@@ -78,7 +81,7 @@ async def _part(action: Action, record: str, waiting: Waiting, desk: Desk) -> Pa
     try:
         rule = await desk.rules.find(run.ruleset, run.rule)
         scope = StepScope(run.values, {})
-        if len(rule.steps) != 1 or rule.steps[0].do != action.name:
+        if rule.account != account or len(rule.steps) != 1 or rule.steps[0].do != action.name:
             return None
         if rule.steps[0].applies(scope, desk.now()) is not True:
             return None

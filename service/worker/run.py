@@ -5,6 +5,7 @@ from msgspec import Struct
 from redis.exceptions import RedisError
 
 from service.errors import LeaseLost, Permanent, Retryable, StepError, Uncertain
+from service.sakari.gate import Caller
 from service.store.lanes import Notes
 from service.store.records import DeadLetter, Lane, RunState, StepRecord
 from service.worker.desk import Desk
@@ -25,11 +26,12 @@ class Ended(Struct, frozen=True):
 
 
 class Postponed(Struct, frozen=True):
-    """The run is to go on at `due` (ms)."""
+    """The run is to go on at `due` (ms). `tried` tells whether that counts as a try that failed."""
 
     due: int
     reason: str
     message: str
+    tried: bool
 
 
 async def execute(lane: Lane, notes: Notes, desk: Desk) -> Ended | Postponed:
@@ -41,15 +43,20 @@ async def execute(lane: Lane, notes: Notes, desk: Desk) -> Ended | Postponed:
     try:
         verdict = _outcome(await _take_steps(lane, notes, desk))
     except RecordBusy:
-        return Postponed(desk.now() + _BUSY_MS, "record_busy", "another lane is writing to the same Sakari record")
+        return Postponed(
+            desk.now() + _BUSY_MS, "record_busy", "another lane is writing to the same Sakari record", tried=False
+        )
     except StepError as error:
         verdict = _judge(error, lane, desk)
     notes.fields |= {"reason": verdict.reason, "message": verdict.message}
-    if isinstance(verdict, Postponed):
-        notes.fields |= {"state": "retrying", "tries": lane.head.record.tries + 1}
-    else:
+    if isinstance(verdict, Ended):
         failed = int(verdict.state == "dead")
         notes.fields |= {"state": verdict.state, "ended_at": desk.now(), "tries": lane.head.record.tries + failed}
+    elif verdict.tried:
+        notes.fields |= {"state": "retrying", "tries": lane.head.record.tries + 1}
+    else:
+        state = "retrying" if lane.head.record.tries else "waiting"
+        notes.fields |= {"state": state, "put_off": lane.head.record.put_off + 1}
     return verdict
 
 
@@ -61,7 +68,7 @@ async def _take_steps(lane: Lane, notes: Notes, desk: Desk) -> list[StepRecord]:
     to_do = [step for step in rule.steps if step.index not in record.steps or not record.steps[step.index].taken]
     if to_do and desk.now() > (record.expires_at or run.expires_at):
         raise Permanent("expired", "it could not be done in time; doing it now would be a late surprise")
-    attempt = Attempt(lane, rule, notes, {})
+    attempt = Attempt(lane, rule, notes, {}, desk.account(rule.account), Caller(put_off=record.put_off))
     try:
         return [await take(step, attempt, desk) for step in rule.steps]
     except (StepError, RecordBusy, LeaseLost, RedisError, OSError):
@@ -84,14 +91,19 @@ def _outcome(taken: list[StepRecord]) -> Ended:
 def _judge(error: StepError, lane: Lane, desk: Desk) -> Ended | Postponed:
     """Try again, or bury it. An uncertain call reaches this as Retryable if repeating it is harmless (see step.py)."""
     run, record = lane.head.run, lane.head.record
+    expires_at = record.expires_at or run.expires_at
+    if isinstance(error, Retryable) and error.due is not None:
+        if error.due > expires_at:
+            return _dead("expired", f"no time left to wait: {error}", lane, desk)
+        return Postponed(error.due, error.reason, str(error), tried=False)
     if isinstance(error, Retryable):
         tried = record.tries + 1
         due = desk.now() + round(1000 * desk.backoff.delay_s(tried, error.after_s))
         if tried >= desk.backoff.tries:
             return _dead(error.reason, f"gave up after {tried} tries: {error}", lane, desk)
-        if due > (record.expires_at or run.expires_at):
+        if due > expires_at:
             return _dead("expired", f"no time left for another try: {error}", lane, desk)
-        return Postponed(due, error.reason, str(error))
+        return Postponed(due, error.reason, str(error), tried=True)
     reason = f"uncertain_{error.reason}" if isinstance(error, Uncertain) else error.reason
     return _dead(reason, str(error), lane, desk)
 

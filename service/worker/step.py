@@ -8,6 +8,8 @@ from msgspec import Struct
 from service.actions import Action
 from service.engine import Rule, Step, StepScope, fill_in
 from service.errors import LeaseLost, Permanent, Retryable, SluiceError, StepError, Uncertain
+from service.sakari.client import Sakari
+from service.sakari.gate import Caller
 from service.store import lanes
 from service.store.lanes import Busy, Notes
 from service.store.records import Lane, StepRecord, encode
@@ -31,6 +33,9 @@ class Attempt(Struct):
     notes: Notes
     results: dict[str, Any]
     """Step name -> its result, for the steps after it."""
+    sakari: Sakari
+    """The account that the rule names."""
+    caller: Caller
     args: Any = None
     """The arguments of the step that is being done, once they are known."""
 
@@ -49,6 +54,8 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
         try:
             record = await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
         except StepError as error:
+            if _put_off(error) and desk.actions[step.do].sets_values:
+                raise  # nothing was noted before the call, so nothing has to be taken back
             # This attempt has ended, so the next one may call again; only one that was cut short leaves `pending`.
             failed = StepRecord(
                 state="failed",
@@ -66,6 +73,10 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
     return record
 
 
+def _put_off(error: StepError) -> bool:
+    return isinstance(error, Retryable) and error.due is not None
+
+
 async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepRecord:
     action, started = desk.actions[step.do], desk.now()
     if step.applies(attempt.scope, started) is not True:
@@ -78,9 +89,9 @@ async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepR
     if action.target is None and not action.sets_values:  # with a target, the fence notes it
         attempt.notes.fields[f"step:{step.index}"] = encode(StepRecord(state="pending", at=started, do=step.do))
     await _note_before_calling(attempt, desk)
-    write = await merge.gather(action, args, attempt.lane, desk)
+    write = await merge.gather(action, args, attempt.lane, attempt.rule.account, desk)
     if write is None:
-        return await _call(action, args, step, attempt, desk, started)
+        return await _call(action, args, step, attempt, started)
     return await _write(action, write, step, attempt, desk, started)
 
 
@@ -93,7 +104,7 @@ async def _write(action: Action, write: Write, step: Step, attempt: Attempt, des
         whole = len(allowed) == len(write.attributes)
         args = write.args if whole or action.only is None else action.only(write.args, allowed)
         try:
-            record = await _call(action, args, step, attempt, desk, started)
+            record = await _call(action, args, step, attempt, started)
         except Permanent:
             if len(write.parts) == 1:
                 raise
@@ -104,7 +115,7 @@ async def _write(action: Action, write: Write, step: Step, attempt: Attempt, des
     return record if write.standing(write.parts[0], allowed) else superseded
 
 
-async def _call(action: Action, args: Any, step: Step, attempt: Attempt, desk: Desk, started: int) -> StepRecord:
+async def _call(action: Action, args: Any, step: Step, attempt: Attempt, started: int) -> StepRecord:
     def check_lease() -> None:
         if time.monotonic() > attempt.lane.until - _LEASE_MARGIN_S:
             raise LeaseLost(attempt.lane.name)  # a process that was paused must not write after another one took over
@@ -112,10 +123,11 @@ async def _call(action: Action, args: Any, step: Step, attempt: Attempt, desk: D
     check_lease()
     clock = time.perf_counter()
     try:
-        result = await action.run(args, desk.sakari.guarded(check_lease))
+        result = await action.run(args, attempt.sakari.guarded(check_lease, attempt.caller))
     except Uncertain as error:
         if action.sets_values:
-            raise Retryable(error.reason, f"{error}; repeating it is harmless, since it only sets values") from error
+            message = f"{error}; repeating it is harmless, since it only sets values"
+            raise Retryable(error.reason, message, due=error.due) from error
         raise
     return StepRecord(
         state="done",

@@ -41,6 +41,8 @@ class Stage:
             SLUICE_SAKARI_URL=f"http://127.0.0.1:{self.ports['sandbox']}",
             SLUICE_LEASE_S=str(lease_s),
             SLUICE_MAX_BODY="2000000",
+            SLUICE_SAKARI_RATE="100000",  # its 429s are dice, not a limit: no pace would please them
+            SLUICE_SAKARI_BURST="1000",
         )
         self.store: Store = open_store(self.environ["SLUICE_REDIS_URL"], Options(), timeout_s=2, connections=16)
         self.http = httpx.AsyncClient(trust_env=False, timeout=30)

@@ -195,6 +195,33 @@ CASES = [
         {"sluice_redis_memory_bytes": "850x200", "sluice_redis_memory_limit_bytes": "1000x200"},
         {"sluice_redis_memory_bytes": "850x200", "sluice_redis_memory_limit_bytes": "0x200"},
     ),
+    Case(
+        "SluiceSakariPaused",
+        {'sluice_sakari_circuit{account="default",state="paused"}': "1x200"},
+        {'sluice_sakari_circuit{account="default",state="paused"}': "0x200"},
+    ),
+    Case(
+        "SluiceSakariDown",
+        {'sluice_sakari_circuit{account="default",state="open"}': "0x10 1x200"},
+        {'sluice_sakari_circuit{account="default",state="open"}': "0x22 1x200"},
+    ),
+    Case(
+        "SluiceSakariTooFast",
+        {
+            'sluice_sakari_calls_total{account="default",outcome="200"}': "0+95x200",
+            'sluice_sakari_calls_total{account="default",outcome="429"}': "0+5x200",
+        },
+        {
+            'sluice_sakari_calls_total{account="default",outcome="200"}': "0+99x200",
+            'sluice_sakari_calls_total{account="default",outcome="429"}': "0+1x200",
+        },
+        at="60m",
+    ),
+    Case(
+        "SluiceSakariQueueLong",
+        {'sluice_sakari_queue_seconds{account="default"}': "4000x200"},
+        {'sluice_sakari_queue_seconds{account="default"}': "3500x200"},
+    ),
 ]
 
 

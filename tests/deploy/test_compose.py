@@ -8,7 +8,6 @@ import yaml
 
 from service import app
 from service.cli import main
-from service.observe import alive
 from service.sandbox.state import Settings as Sandbox
 from service.settings import WorkSettings, unknown
 from service.worker import main as worker
@@ -69,14 +68,12 @@ def test_the_demo_brings_a_sandbox_that_knows_the_default_credentials() -> None:
         assert environ[f"SLUICE_SAKARI_{name}"] == f"${{SLUICE_SAKARI_{name}:-{value}}}"
 
 
-def test_the_worker_is_asked_for_a_sign_of_life() -> None:
-    file = SERVICES["worker"]["environment"]["SLUICE_ALIVE_PATH"]
-    assert SERVICES["worker"]["healthcheck"]["test"] == ["CMD", "python3", "-m", alive.__name__, file]
-    assert file.startswith("/tmp/")  # noqa: S108 - the one place that can be written
-
-
-def test_the_ingress_is_asked_whether_it_is_ready() -> None:
-    assert "/readyz" in SERVICES["ingress"]["healthcheck"]["test"][-1]
+def test_health_is_asked_where_it_is_told() -> None:
+    port = SERVICES["worker"]["environment"]["SLUICE_METRICS_PORT"]
+    assert f"http://127.0.0.1:{port}/livez" in SERVICES["worker"]["healthcheck"]["test"][-1]
+    assert "http://127.0.0.1:8080/readyz" in SERVICES["ingress"]["healthcheck"]["test"][-1]
+    sandbox = SERVICES["sandbox"]["command"][-1]
+    assert f"http://127.0.0.1:{sandbox}/_sandbox/state" in SERVICES["sandbox"]["healthcheck"]["test"][-1]
 
 
 def test_a_stop_leaves_running_steps_their_time() -> None:

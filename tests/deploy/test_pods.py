@@ -10,7 +10,6 @@ import pytest
 
 from service import app
 from service.cli import main
-from service.observe import alive
 from service.sandbox.app import HANDLERS
 from service.settings import read, unknown
 from service.store import Options
@@ -153,14 +152,13 @@ def test_liveness_of_the_ingress_never_depends_on_redis(choice: str) -> None:
 
 
 @EVERYWHERE
-def test_a_worker_is_probed_at_the_file_that_it_touches(choice: str) -> None:
+def test_a_worker_is_probed_and_scraped_where_it_listens(choice: str) -> None:
     doc = ours(choice)["worker"]
     environ = {entry["name"]: entry["value"] for entry in container(doc)["env"]}
-    for probe in _probes(doc).values():
-        assert probe["exec"]["command"] == ["python3", "-m", alive.__name__, environ["SLUICE_ALIVE_PATH"]]
-    (mount,) = (m for m in container(doc)["volumeMounts"] if environ["SLUICE_ALIVE_PATH"].startswith(m["mountPath"]))
-    (volume,) = (volume for volume in pod(doc)["volumes"] if volume["name"] == mount["name"])
-    assert "emptyDir" in volume, "it must be writable, and not shared"
+    (port,) = container(doc)["ports"]
+    assert environ["SLUICE_METRICS_PORT"] == str(port["containerPort"])
+    assert environ["SLUICE_METRICS_HOST"] == "0.0.0.0", "the kubelet does not come by loopback"  # noqa: S104
+    assert {probe["httpGet"]["path"] for probe in _probes(doc).values()} == {"/livez"}
 
 
 @EVERYWHERE

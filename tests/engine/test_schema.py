@@ -19,7 +19,23 @@ COMMITTED = ROOT / "rules" / PLACE
 
 SEEN = {
     *("R101", "R102", "R103", "R104", "R106", "R107", "R108", "R110", "R111", "R201", "R202", "R203", "R204", "R205"),
-    *("R207", "R209", "R210", "R211", "R213", "R214", "R301", "R302", "R303", "R306", "R307", "R309", "R310", "R401"),
+    *(
+        "R207",
+        "R209",
+        "R210",
+        "R211",
+        "R213",
+        "R214",
+        "R215",
+        "R301",
+        "R302",
+        "R303",
+        "R306",
+        "R307",
+        "R309",
+        "R310",
+        "R401",
+    ),
     *("R402", "R403", "R501", "R502", "R503", "R504", "R505"),
 }
 """Codes of which the schema sees at least one golden file. The others are about meaning, or about several places."""

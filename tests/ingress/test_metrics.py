@@ -17,7 +17,7 @@ from service.ingress.receive import receive
 from service.settings import IngressSettings, read
 from service.sources.delivery import Delivery, Route
 from service.store import Store, keys
-from tests.system.conftest import environment, hubspot
+from tests.system.conftest import environment, hubspot, silent_redis
 
 
 @contextlib.asynccontextmanager
@@ -66,22 +66,8 @@ async def test_levels_of_a_redis_that_is_away_are_no_numbers(redis_url: str, tmp
     assert all(math.isnan(found[name]) for name in gone)
 
 
-@contextlib.asynccontextmanager
-async def _silent() -> AsyncIterator[str]:
-    """A Redis that takes connections and never answers, like one behind a network that swallows packets."""
-    over = asyncio.Event()
-
-    async def keep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await over.wait()
-        writer.close()
-
-    async with await asyncio.start_server(keep, "127.0.0.1", 0) as server:
-        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
-        over.set()
-
-
 async def test_a_silent_redis_holds_up_neither_the_probe_nor_the_scrape(tmp_path: Path) -> None:
-    async with _silent() as url, _ingress(url, tmp_path) as client:
+    async with silent_redis() as url, _ingress(url, tmp_path) as client:
         async with asyncio.timeout(4):  # less than the client of Redis would wait by itself
             ready = await client.get("/readyz")
         async with asyncio.timeout(4):

@@ -20,6 +20,13 @@ def test_every_metric_is_exported_with_a_help_text() -> None:
         "sluice_ruleset_info",
         "sluice_rules_broken_files",
         "sluice_lanes",
+        "sluice_sakari_calls",
+        "sluice_sakari_seconds",
+        "sluice_sakari_waited_seconds",
+        "sluice_sakari_put_off",
+        "sluice_sakari_rate",
+        "sluice_sakari_circuit",
+        "sluice_sakari_queue_seconds",
     }
     assert all(family.documentation for family in families.values())
 
@@ -29,7 +36,11 @@ def test_labels_are_bounded_words() -> None:
         collector for registry in (metrics.REGISTRY, metrics.LEVELS) for collector in registry._collector_to_names
     ]
     names = {name for collector in collectors for name in collector._labelnames}  # type: ignore[attr-defined]
-    assert names <= {"source", "verdict", "outcome", "rule", "mode", "state", "result", "version"}
+    assert names <= {"source", "verdict", "outcome", "rule", "mode", "state", "result", "version"} | {
+        "account",
+        "endpoint",
+        "reason",
+    }
 
 
 def test_who_does_not_look_at_redis_tells_nothing_of_it() -> None:

@@ -149,6 +149,8 @@ def environment(redis_url: str, folder: Path, **other: str) -> dict[str, str]:
         "SLUICE_SAKARI_ACCOUNT_ID": "acct",
         "SLUICE_SAKARI_CLIENT_ID": "client",
         "SLUICE_SAKARI_CLIENT_SECRET": "sakari-secret",
+        "SLUICE_SAKARI_RATE": "100000",
+        "SLUICE_SAKARI_BURST": "1000",
         "SLUICE_RETRY_BASE_S": "0.05",
         "SLUICE_RETRY_CAP_S": "1",
         **other,
@@ -171,10 +173,11 @@ async def worker(
 
 
 @contextlib.asynccontextmanager
-async def sandbox(environ: dict[str, str], folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def sandbox(environ: dict[str, str], folder: Path, *limits: str) -> AsyncIterator[asyncio.subprocess.Process]:
     options = (
         *("--port", environ["SLUICE_SAKARI_URL"].rpartition(":")[2], "--account", environ["SLUICE_SAKARI_ACCOUNT_ID"]),
         *("--client-id", environ["SLUICE_SAKARI_CLIENT_ID"], "--client-secret", environ["SLUICE_SAKARI_CLIENT_SECRET"]),
+        *limits,
     )
     async with running(*sluice("sandbox", *options), environ=environ, log=folder / "sandbox.log") as process:
         await _answers(environ["SLUICE_SAKARI_URL"] + "/_sandbox/state", folder / "sandbox.log")
@@ -193,6 +196,20 @@ async def _answers(url: str, log: Path) -> None:
             await until(answered)
         except AssertionError:
             raise AssertionError(log.read_text()) from None
+
+
+@contextlib.asynccontextmanager
+async def silent_redis() -> AsyncIterator[str]:
+    """A Redis that takes connections and never answers, like one behind a network that swallows packets."""
+    over = asyncio.Event()
+
+    async def keep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(keep, "127.0.0.1", 0) as server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+        over.set()
 
 
 @contextlib.asynccontextmanager

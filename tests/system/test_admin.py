@@ -13,7 +13,7 @@ async def _get(installation: Installation, path: str, proof: str = TOKEN["author
     return answer.status_code, answer.json()
 
 
-@pytest.mark.parametrize("path", ["/api/events", "/api/events/1-1", "/api/dead", "/api/dead/x"])
+@pytest.mark.parametrize("path", ["/api/events", "/api/events/1-1", "/api/dead", "/api/dead/x", "/api/accounts"])
 @pytest.mark.parametrize("proof", ["", "Bearer wrong", "Basic admin-new", "Bearer", "bearer adminä"])
 async def test_without_a_token_there_is_nothing_to_see(installation: Installation, path: str, proof: str) -> None:
     assert (await _get(installation, path, proof))[0] == 401
@@ -64,3 +64,13 @@ async def test_a_dead_letter_is_found_retried_and_done(installation: Installatio
     await until(done)
     answer = await installation.http.post(url + "drop", json={"ids": [letter["id"]]}, headers=TOKEN)
     assert answer.json() == {"done": 0, "gone": 1, "refused": 0}
+
+
+async def test_the_accounts_are_shown_with_their_pace_and_circuit(installation: Installation) -> None:
+    who = a_new_id()
+    await installation.hubspot(hubspot(who))
+    await installation.story(who)
+    status, accounts = await _get(installation, "/api/accounts")
+    assert status == 200
+    assert isinstance(accounts, list)
+    assert [(a["name"], a["rate"], a["circuit"]) for a in accounts] == [("default", 100_000, "closed")]

@@ -16,6 +16,7 @@ from service.actions import Action, Result, Target
 from service.engine import RuleSet, load, plan
 from service.model import Event, Plan
 from service.sakari.client import Sakari
+from service.sakari.gate import Caller
 from service.store import Acceptor, Store, dead, journal, keys, lanes, rulesets
 from service.store.records import DeadLetter, RunRecord
 from service.worker.backoff import Backoff
@@ -50,9 +51,11 @@ class FarSide:
         self.holds = ""
         self.entered = asyncio.Event()
         self.check: Callable[[], None] = lambda: None
+        self.caller = Caller()
 
-    def guarded(self, check: Callable[[], None]) -> "FarSide":
-        """Stand in for the client, too: the check that it was given last is kept."""
+    def guarded(self, check: Callable[[], None], caller: Caller) -> "FarSide":
+        """Stand in for the client, too: the check and the caller that it was given last are kept."""
+        self.caller = caller
         self.check = check
         return self
 
