@@ -56,6 +56,6 @@ worker=$((ingress + 1))
 (run $away SLUICE_METRICS_PORT=$worker SLUICE_SAKARI_{ACCOUNT_ID,CLIENT_ID,CLIENT_SECRET}=try -- sluice work) \
   2>"$work/work.log" & started+=($!)
 for path in $ingress/livez $ingress/readyz $worker/livez; do
-  curl --silent --show-error --fail --retry 60 --retry-delay 1 --retry-connrefused --write-out " (127.0.0.1:$path)\n" \
+  curl --silent --fail --retry 60 --retry-delay 1 --retry-connrefused --write-out " (127.0.0.1:$path)\n" \
     "http://127.0.0.1:$path"
 done
