@@ -8,19 +8,24 @@ from pathlib import Path
 
 import msgspec
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
 from redis.exceptions import RedisError
 
 from service import sources
 from service.actions import ACTIONS
+from service.console.desk import Desk as Console
+from service.console.router import console
+from service.console.session import Tokens
 from service.errors import SettingsError, StoreUnavailable
-from service.ingress.admin import admin
+from service.ingress.admin import admin, describe
+from service.ingress.gate import Bearers
 from service.ingress.http import fault, livez, readyz, too_deep, webhook
 from service.ingress.metrics import metrics
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import NoTaker, Spill, Spilled
+from service.insight.stories import RuleSets
 from service.observe import logs
 from service.settings import Found, IngressSettings, StoreSettings
 from service.sources.delivery import Delivery, Route, Verified
@@ -42,8 +47,12 @@ _LOOK_AT_RULES_S = 2
 _DRAIN_SPILL_S = 1
 
 
-def create_app(settings: Found) -> Litestar:
-    """Make the ingress. Raises SettingsError if no source is configured."""
+def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litestar:
+    """Make the ingress. Raises SettingsError if no source is configured.
+
+    `stopping`: set as soon as the process is told to stop, so that pages that keep themselves fresh let go of it.
+    """
+    stopping = stopping or asyncio.Event()
     ingress = settings.of(IngressSettings)
     opened = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
     desk = make_desk(ingress, opened)
@@ -72,13 +81,28 @@ def create_app(settings: Found) -> Litestar:
             livez,
             metrics(desk.spill, opened),
             readyz(desk, opened),
-            *([admin(ingress.admin_token, opened, desk.now)] if ingress.admin_token else []),
+            *(_for_operators(ingress, opened, desk, stopping) if ingress.admin_token else []),
         ],
         lifespan=[life],
         exception_handlers={HTTPException: fault, RecursionError: too_deep},
-        openapi_config=None,
+        openapi_config=describe(Bearers(ingress.admin_token, ingress.viewer_token)) if ingress.admin_token else None,
         logging_config=None,
     )
+
+
+def _for_operators(ingress: IngressSettings, opened: Store, desk: Desk, stopping: asyncio.Event) -> list[Router]:
+    """Make the admin API and the console, over the same functions."""
+    rule_sets = RuleSets(opened)
+    looks = Console(
+        store=opened,
+        rules=desk.rules,
+        rule_sets=rule_sets,
+        tokens=Tokens(ingress.admin_token, ingress.viewer_token),
+        public_url=ingress.public_url,
+        now=desk.now,
+    )
+    bearers = Bearers(ingress.admin_token, ingress.viewer_token)
+    return [admin(bearers, opened, desk.rules, rule_sets, desk.now), console(looks, stopping)]
 
 
 async def check(settings: Found) -> None:

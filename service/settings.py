@@ -57,7 +57,9 @@ class IngressSettings(Struct, frozen=True, kw_only=True):
     spill_mib: Positive = 256
     max_body: Positive = 2 * 1024 * 1024
     admin_token: tuple[str, ...] = ()
-    """Bearer tokens of the admin API; without one there is no admin API."""
+    """Tokens of the admin API and the console; without one there is neither."""
+    viewer_token: tuple[str, ...] = ()
+    """The same for people who may look, at masked data only, and do nothing."""
 
     def faults(self, prefix: str) -> list[str]:
         """Say what is wrong with the public address and the folders."""
@@ -79,7 +81,7 @@ class IngressSettings(Struct, frozen=True, kw_only=True):
         return found
 
     def __repr__(self) -> str:
-        return _without(self, "admin_token")
+        return _without(self, "admin_token", "viewer_token")
 
 
 class SakariSettings(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ FLOORS = [
     {"settings", "observe"},
     {"sources", "engine", "sakari", "store", "sandbox"},
     {"actions"},
+    {"insight"},
     {"ingress", "worker", "console"},
     {"app", "dev", "cli", "__main__"},
 ]

@@ -11,6 +11,7 @@ from msgspec import Struct
 from service.cli.command import now_ms, opened
 from service.dev import samples
 from service.errors import Malformed
+from service.insight.event_of import event_of
 from service.model import Event, Misfit
 from service.sources import SOURCES
 from service.store import journal
@@ -86,17 +87,3 @@ def _of_json(given: Any) -> Meant:
     event = event_of(entry.get("event", given))
     at = entry.get("received_at")
     return Meant(event=event, at=at if isinstance(at, int) else now_ms())
-
-
-def event_of(given: dict[str, Any]) -> Event:
-    """An event of its fields by name. Raises Malformed that names the field that is missing, unknown or of the wrong kind."""
-    fields = {field.name: field for field in msgspec.structs.fields(Event)}
-    unknown = [name for name in given if name not in fields]
-    missing = [name for name, field in fields.items() if field.required and name not in given]
-    if unknown or missing:
-        raise Malformed(f"this is no event: {f'no field `{missing[0]}`' if missing else f'it has no `{unknown[0]}`'}")
-    try:
-        values = {name: msgspec.convert(given[name], field.type) for name, field in fields.items() if name in given}
-    except msgspec.ValidationError as error:
-        raise Malformed(f"this is no event: {error}") from None
-    return Event(**values)

@@ -6,9 +6,11 @@ import rich_click as click
 from service.cli import rule_sets
 from service.cli.as_test import NotATest, as_test
 from service.cli.command import command, err, json_option, opened, out
-from service.dev import verdicts, view
-from service.engine import Preview, RuleSet, preview
-from service.observe.mask import mask
+from service.dev import verdict_lines, view
+from service.engine import RuleSet
+from service.insight.masking import hide
+from service.insight.stories import would
+from service.insight.verdicts import masked_steps
 from service.store import journal
 from service.store.journal import Story
 from service.store.records import plain
@@ -26,9 +28,9 @@ def events() -> None:
 async def list_events(most: int, as_json: bool) -> None:
     """List the newest events with what came of them."""
     async with opened() as store:
-        stories = [await journal.story(store, event) for event in await journal.newest(store, most)]
+        stories = await journal.stories(store, await journal.newest(store, most))
     if as_json:
-        click.echo(msgspec.json.encode([mask(plain(story)) for story in stories]))
+        click.echo(msgspec.json.encode([hide(plain(story), story.entry.event) for story in stories]))
         return
     for story in stories:
         event = story.entry.event
@@ -68,28 +70,22 @@ async def show_event(event_id: str, unmasked: bool, wants_test: bool, rule: str 
         rule_set = await rule_sets.of_version(store, event.entry.ruleset) if needed else None
     if wants_test:
         return _print_test(story, rule_set, rule)
-    would = _would(story, rule_set)
+    shadows = would(story, rule_set)
     if as_json:
-        told = {**plain(story), "would": plain(would)}
-        click.echo(msgspec.json.encode(told if unmasked else mask(told)))
+        told = {**plain(story), "would": plain(shadows)}
+        click.echo(msgspec.json.encode(told if unmasked else hide(told, story.entry.event)))
         return 0
     shown = {
-        rule: [f"        {line}" for line in verdicts.step_lines(steps if unmasked else verdicts.masked_steps(steps))]
-        for rule, steps in would.items()
+        rule: [
+            f"        {line}"
+            for line in verdict_lines.step_lines(steps if unmasked else masked_steps(steps, story.entry.event))
+        ]
+        for rule, steps in shadows.items()
     }
     for line in view.lines(story, masked=not unmasked, would=shown):
         out.print(line, highlight=False, soft_wrap=True)
     out.print(f"    Why these rules and no others: sluice rules explain {story.id}", style="dim", highlight=False)
     return 0
-
-
-def _would(story: Story, rule_set: RuleSet | None) -> dict[str, tuple[Preview, ...]]:
-    """What the rules in `mode: shadow` would have called, as far as the rule set of that day is still kept."""
-    if rule_set is None:
-        return {}
-    entry = story.entry
-    matched = (rule_set.by_id[rule] for rule in story.shadowed if rule in rule_set.by_id)
-    return {rule.id: preview(rule, entry.event, entry.received_at) for rule in matched}
 
 
 def _print_test(story: Story, rule_set: RuleSet | None, rule: str | None) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from types import FrameType
 
 import httpx
 import rich_click as click
@@ -48,12 +49,29 @@ def serve() -> None:
         found = settings.read(app.WANTED)
         _warn_of_typos()
         asyncio.run(app.check(found))
-        ingress = app.create_app(found)
+        stopping = asyncio.Event()
+        ingress = app.create_app(found, stopping)
         asyncio.run(app.check(found))
     except SettingsError as error:
         tell_settings(error)
     wanted = found.of(settings.IngressSettings)
-    uvicorn.run(ingress, host=wanted.host, port=wanted.port, log_config=None, access_log=False, server_header=False)
+    config = uvicorn.Config(
+        ingress, host=wanted.host, port=wanted.port, log_config=None, access_log=False, server_header=False
+    )
+    _Server(config, stopping).run()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which waits for every open answer when it is told to stop: those that would go on for ever are told too."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        self._stopping.set()
+        super().handle_exit(sig, frame)
 
 
 @click.command()

@@ -8,9 +8,10 @@ import rich_click as click
 from service.cli import rule_sets
 from service.cli.command import command, json_option, opened, out
 from service.cli.event_argument import Meant, meant
-from service.dev import verdicts
+from service.dev import verdict_lines
 from service.dev.view import printable
 from service.engine import RuleSet
+from service.insight import verdicts
 
 
 @click.command("explain")
@@ -54,7 +55,7 @@ async def explain(
         click.echo(msgspec.json.encode(told))
     else:
         for explanation in told:
-            for line in verdicts.lines(explanation, everything=everything):
+            for line in verdict_lines.lines(explanation, everything=everything):
                 out.print(line, highlight=False, soft_wrap=True)
         for misfit in misfits:
             out.print(printable(f"✗ made no sense: {misfit.message}"), highlight=False, markup=False, soft_wrap=True)

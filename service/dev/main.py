@@ -137,6 +137,8 @@ def _environment(folder: Path, rules: Path, redis_url: str, port: int) -> dict[s
         "SLUICE_SAKARI_RATE": "100",
         "SLUICE_SAKARI_BURST": "20",
         "SLUICE_RETRY_BASE_S": "0.2",
+        "SLUICE_ADMIN_TOKEN": "dev-admin-token",
+        "SLUICE_VIEWER_TOKEN": "dev-viewer-token",
     }
 
 
@@ -260,6 +262,7 @@ def _show(story: Story, console: Console) -> None:
 def _tell_what_next(stage: Stage, console: Console) -> None:
     for line in (
         "",
+        f"The console: [bold]{stage.url}/console[/]  (sign in with [bold]{stage.environ['SLUICE_ADMIN_TOKEN']}[/])",
         "It stays up and shows new events as they come. In another terminal, in this folder, try:",
         "  # a new fact: it is done",
         "  [bold].venv/bin/sluice send hubspot contact.updated__lifecyclestage_customer --fresh[/]",

@@ -19,7 +19,7 @@ from service.engine.paths import EVENT_NAME, VERBS
 from service.engine.problem import Report, near
 from service.engine.rule import Mode, Rule
 from service.engine.values import DURATION_HINT, duration_ms
-from service.engine.yaml_nodes import Node, Position
+from service.engine.yaml_nodes import EMPTY, Node, Position
 from service.model import DEFAULT_ACCOUNT
 
 VERSION: Final = 1
@@ -48,6 +48,8 @@ def check_file(root: Node, actions: Actions, report: Report) -> Checked:
     if "version" in top:
         check_version(top["version"], report)
     account = _check_account(top.get("account"), report) or DEFAULT_ACCOUNT
+    if "rules" in top and top["rules"].value is None:
+        report.add("R111", top["rules"].at, "`rules:` holds nothing", EMPTY)
     if "rules" not in top or top["rules"].value in (None, ()):
         return Checked()
     nodes = items(top["rules"], report, "`rules`", "each rule begins with `- id: …`") or ()

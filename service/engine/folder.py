@@ -25,14 +25,17 @@ def read_folder(path: Path) -> dict[str, bytes]:
 def read_paths(paths: Iterable[Path]) -> dict[str, bytes]:
     """Rule files, and those of folders as `read_folder` reads them: path as given -> content, each file once.
 
-    A file may have any name, but `*.test.yaml` is skipped here too. Raises OSError.
+    A file may have any name, but `*.test.yaml` is skipped here too. What is no regular file (a pipe, a device) counts as one
+    that cannot be read. Raises OSError if a path is not there.
     """
     given, found = list(paths), dict[Path, Path]()
     for path in given:
         for file in sorted(_rule_files(path, frozenset())) if path.is_dir() else [path]:
             if not file.name.endswith(_TEST_ENDINGS):
                 found.setdefault(file.absolute(), file)
-    return {_name(path): path.read_bytes() if path in given else _content(path) for path in found.values()}
+    return {
+        _name(path): path.read_bytes() if path in given and _finite(path) else _content(path) for path in found.values()
+    }
 
 
 def read_tests(folders: Iterable[Path]) -> dict[str, bytes]:
@@ -48,6 +51,11 @@ def read_tests(folders: Iterable[Path]) -> dict[str, bytes]:
 def _name(path: Path) -> str:
     """Name a file in valid Unicode, whatever its name is made of."""
     return path.as_posix().encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _finite(path: Path) -> bool:
+    """Whether reading comes to an end: not so with a pipe or a device, which is no reason to hang."""
+    return path.is_file() or not path.exists()
 
 
 def _content(file: Path) -> bytes:

@@ -1,7 +1,8 @@
 """Which rules could match an event, without asking them all.
 
-Every rule that has one is filed under one equality that must hold for it to match (path -> value -> rules); the others
-are asked for every event of their types. Of several equalities a rule is filed under the one it shares with fewest.
+Every rule that has one is filed under one equality that must hold for it to match (path -> value -> rules), else under one
+path that must be there; the others are asked for every event of their types. Of several equalities or paths a rule is
+filed under the one it shares with fewest.
 """
 
 from collections import Counter
@@ -27,8 +28,10 @@ class TypeIndex(Struct, frozen=True):
     """Path -> canonical value -> rules that need this value there."""
     facts: frozenset[str]
     """Those of the paths that are facts of the event."""
+    by_presence: dict[str, tuple[int, ...]]
+    """Path -> rules that cannot match unless the event says something of it."""
     always: tuple[int, ...]
-    """Rules without such an equality."""
+    """Rules that have neither."""
 
 
 _FACTS = frozenset(FACTS)
@@ -39,7 +42,11 @@ Index = dict[str, TypeIndex]
 
 def build_index(rules: Sequence[Rule]) -> Index:
     """The index of a rule set; rules in `mode: off` are not in it."""
-    choices = {position: list(_equalities(rule.when)) for position, rule in enumerate(rules) if rule.mode != "off"}
+    choices = {
+        position: (list(_equalities(rule.when)), set(_needed(rule.when)))
+        for position, rule in enumerate(rules)
+        if rule.mode != "off"
+    }
     by_type: dict[str, list[int]] = {}
     for position in choices:
         for event_type in set(rules[position].events):
@@ -59,6 +66,10 @@ def candidates(index: Index, event: Event) -> list[int]:
         value = scope.get(path)
         if value is not MISSING:
             positions.update(found.by_path[path].get(canonical(value), ()))
+    if found.by_presence:
+        said = event.values.keys() | event.before.keys() | set(event.changed)
+        for path in found.by_presence.keys() & said:
+            positions.update(found.by_presence[path])
     return sorted(positions)
 
 
@@ -73,15 +84,34 @@ def _equalities(condition: Condition) -> Iterator[list[Key]]:
         yield [(condition.path, value) for value in condition.test]
 
 
-def _index_type(positions: list[int], choices: dict[int, list[list[Key]]]) -> TypeIndex:
-    crowd = Counter(key for position in positions for keys in choices[position] for key in keys)
+def _needed(condition: Condition) -> Iterator[str]:
+    """The paths that must be there: every operator but `exists: false` is unknown, or false, on one that is not."""
+    if isinstance(condition, All):
+        for part in condition.parts:
+            yield from _needed(part)
+    elif isinstance(condition, Leaf) and condition.path not in _FACTS and _needs_a_value(condition):
+        yield condition.path
+
+
+def _needs_a_value(leaf: Leaf) -> bool:
+    return leaf.operator != "exists" or leaf.test is True
+
+
+def _index_type(positions: list[int], choices: dict[int, tuple[list[list[Key]], set[str]]]) -> TypeIndex:
+    crowd = Counter(key for position in positions for keys in choices[position][0] for key in keys)
+    askers = Counter(path for position in positions for path in choices[position][1])
     by_path: dict[str, dict[Hashable, list[int]]] = {}
+    by_presence: dict[str, list[int]] = {}
     always = []
     for position in positions:
-        if not choices[position]:
+        equalities, needed = choices[position]
+        if equalities:
+            for path, value in min(equalities, key=lambda keys: sum(crowd[key] for key in keys)):
+                by_path.setdefault(path, {}).setdefault(value, []).append(position)
+        elif needed:
+            by_presence.setdefault(min(needed, key=lambda path: (askers[path], path)), []).append(position)
+        else:
             always.append(position)
-            continue
-        for path, value in min(choices[position], key=lambda keys: sum(crowd[key] for key in keys)):
-            by_path.setdefault(path, {}).setdefault(value, []).append(position)
     frozen = {path: {value: tuple(at) for value, at in values.items()} for path, values in by_path.items()}
-    return TypeIndex(frozen, _FACTS & frozen.keys(), tuple(always))
+    present = {path: tuple(at) for path, at in by_presence.items()}
+    return TypeIndex(frozen, _FACTS & frozen.keys(), present, tuple(always))

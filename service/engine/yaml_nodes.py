@@ -13,6 +13,7 @@ from yaml._yaml import CParser
 from service.engine.problem import Report
 from service.engine.yaml_scalars import Scalar, plain_scalar
 
+EMPTY = "its content may have got lost; if it is meant to be empty, write `rules: []`, or delete it"
 MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_DEPTH: Final = 50
 MAX_NODES: Final = 400_000
@@ -95,7 +96,7 @@ def _compose(text: str, report: Report) -> Node | None:
     try:
         composer = _Composer(text)
         if not composer.check_node():
-            report.add("R111", (1, 1), "the file holds no rules", severity="warning")
+            report.add("R111", (1, 1), "the file holds nothing", EMPTY)
             return None
         root = composer.get_node()
         second = composer.get_node() if composer.check_node() else None

@@ -46,6 +46,7 @@ def webhook(route: Route, desk: Desk, max_body: int) -> HTTPRouteHandler:
 
     @post(route.path, name=route.path, status_code=200, request_max_body_size=None, include_in_schema=True)
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """Take a signed delivery: a 2xx means that it is stored."""
         started = time.perf_counter()
         try:
             delivery = await _read(request, max_body, desk.now())
@@ -119,6 +120,7 @@ def readyz(desk: Desk, store: Store) -> HTTPRouteHandler:
 
     @get("/readyz")
     async def handle() -> Response[bytes]:
+        """Say whether this process can do its work, and what is wrong."""
         # A probe waits for seconds only, and takes silence for "not ready".
         redis = await store.answers(within_s=1)
         # While Redis is down this process still answers its senders as it should (503, or the spill folder),

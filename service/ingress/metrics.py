@@ -39,6 +39,7 @@ def metrics(spill: Spill | None, store: Store) -> HTTPRouteHandler:
 
     @get("/metrics", media_type=MediaType.TEXT)
     async def handle() -> Response[bytes]:
+        """Give the metrics of this process, for Prometheus."""
         nonlocal looked_at
         async with one_at_a_time:
             if time.monotonic() - looked_at >= _KEPT_S:

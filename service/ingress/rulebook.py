@@ -34,7 +34,7 @@ class InForce(Struct, frozen=True, kw_only=True):
     folder: str
     """What is wrong with the folder as a whole, in a sentence; empty if nothing is."""
     usable: bool
-    """False if there are files, and no good version of any is known: then nothing may be decided."""
+    """False as long as no good version of any file is known: then nothing may be decided."""
 
     @property
     def problems(self) -> list[str]:
@@ -178,7 +178,7 @@ def _load(seen: _Seen, last: Mapping[str, str], actions: Mapping[str, ActionKind
     files = {name: text.encode() for name, text in last.items()} if folder else seen.files
     with collector_paused():
         kept = load_keeping(files, last, actions)
-    usable = was_usable or bool(kept.rule_set.files) or not (kept.broken or seen.fault)
+    usable = was_usable or bool(kept.rule_set.files)
     return InForce(kept=kept, folder=folder, usable=usable)
 
 

@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError, RedisError
 from service.errors import StoreUnavailable
 from service.model import Misfit, Plan
 from service.store import durability, keys, tickets
-from service.store.connection import Store
+from service.store.connection import TALLY_MS, Store
 from service.store.records import DeadLetter, JournalEntry, encode
 
 
@@ -118,8 +118,7 @@ def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequen
     """Lay a delivery out as accept.lua wants it."""
     options = store.options
     args: list[Any] = ["", options.claim_ms, options.journal_length, keys.LANE, keys.CLAIM, keys.DEAD_LETTER]
-    args += tickets.bell(store)
-    args.append(len(plans) + len(misfits))
+    args += [*tickets.bell(store), keys.TALLY, TALLY_MS, keys.LAST_FIRINGS, source, len(plans) + len(misfits)]
     for plan in plans:
         event = plan.event
         rules = tuple(run.rule for run in plan.runs)
@@ -129,10 +128,21 @@ def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequen
             args += (run.lane, run.occurred_at, run.key, encode(run))
         letters = [_rule_letter(plan, n, now) for n in range(len(plan.failures))]
         args += (len(letters), *(part for letter in letters for part in (letter.id, encode(letter))))
+        marks = _marks(plan)
+        args += (len(marks), *marks)
     for misfit in misfits:
         letter = _delivery_letter(source, misfit, now)
-        args += ("", "", "", 0, 1, letter.id, encode(letter))
+        args += ("", "", "", 0, 1, letter.id, encode(letter), 0)
     return args
+
+
+def _marks(plan: Plan) -> list[str]:
+    """Say what each rule that matched came to, as it is tallied: `live <rule>`, `shadow <rule>` or `failed <rule>`."""
+    return [
+        *(f"live {run.rule}" for run in plan.runs),
+        *(f"shadow {rule}" for rule in plan.shadowed),
+        *(f"failed {failure.rule}" for failure in plan.failures),
+    ]
 
 
 def _rule_letter(plan: Plan, n: int, now: int) -> DeadLetter:

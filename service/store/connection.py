@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 HOUR_MS = 3_600_000
+TALLY_MS = 2 * HOUR_MS
 NAMES = ("accept", "begin", "claim", "drop", "forget", "record", "renew", "replay", "revive", "sweep")
 OF_ACCOUNTS = ("admit", "report")
 """Scripts with a prelude of their own besides."""

@@ -1,7 +1,7 @@
 """The journal of accepted events, and the ledger of what their runs did: what people look at."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -24,10 +24,16 @@ class Journalled(Struct, frozen=True):
 
 async def read(store: Store, event_id: str) -> Journalled | None:
     """Fetch one event; None if it is not (or no longer) in the journal. Raises ValueError if that is no event id."""
-    if not re.fullmatch(r"\d{1,15}-\d{1,10}", event_id):
+    if not re.fullmatch(r"[0-9]{1,15}-[0-9]{1,10}", event_id):
         raise ValueError(f"`{event_id}` is no event id; they look like 1790000003000-0")
     found = await store.redis.xrange(keys.JOURNAL, min=event_id, max=event_id, count=1)
     return _decoded(*found[0]) if found else None
+
+
+async def back(store: Store, *, before: str = "", since: int = 0, most: int) -> list[Journalled]:
+    """Fetch events newest first: those before an event id or an instant (ms), accepted at `since` (ms) or later."""
+    last = f"({before}" if before else "+"
+    return [_decoded(i, f) for i, f in await store.redis.xrevrange(keys.JOURNAL, max=last, min=str(since), count=most)]
 
 
 async def newest(store: Store, most: int) -> list[Journalled]:
@@ -94,6 +100,26 @@ async def story(store: Store, event: Journalled) -> Story:
     return Story(event.id, event.entry, runs, added)
 
 
+async def stories(store: Store, events: Sequence[Journalled]) -> list[Story]:
+    """Fetch what came of several events, in two round trips."""
+    async with store.redis.pipeline(transaction=False) as pipe:
+        for event in events:
+            pipe.hgetall(keys.REPLAYED + event.id)
+        replays = await pipe.execute() if events else []
+        added = [{rule.decode(): version.decode() for rule, version in one.items()} for one in replays]
+        wanted = [
+            (event, tuple(dict.fromkeys((*event.entry.runs, *more)))) for event, more in zip(events, added, strict=True)
+        ]
+        for event, rules in wanted:
+            for rule in rules:
+                pipe.hgetall(f"{keys.RUN}{event.entry.event.fact_key}/{rule}")
+        ledgers = iter(await pipe.execute() if any(rules for _, rules in wanted) else [])
+    return [
+        Story(event.id, event.entry, {rule: _ledger(next(ledgers)) for rule in rules}, more)
+        for (event, rules), more in zip(wanted, added, strict=True)
+    ]
+
+
 async def replayed(store: Store, event_id: str) -> dict[str, str]:
     """Fetch which runs a replay added to an event: rule id -> version of the rule set."""
     added: dict[bytes, bytes] = await store.redis.hgetall(keys.REPLAYED + event_id)  # type: ignore[misc]  # as below
@@ -103,6 +129,10 @@ async def replayed(store: Store, event_id: str) -> dict[str, str]:
 async def ledger(store: Store, run_key: str) -> RunRecord:
     """Fetch what a run did so far; a run without a ledger is waiting."""
     fields: dict[bytes, bytes] = await store.redis.hgetall(keys.RUN + run_key)  # type: ignore[misc]  # stubs of redis-py
+    return _ledger(fields)
+
+
+def _ledger(fields: dict[bytes, bytes]) -> RunRecord:
     return run_record([part for pair in fields.items() for part in pair])
 
 

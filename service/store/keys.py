@@ -47,6 +47,12 @@ RULESET_IN_FORCE = "sluice:ruleset-in-force"
 REPLAYED = "sluice:replayed:"
 """+ event id → hash: rule id → version of the rule set under which its run was added by a replay. Expires with rule sets."""
 
+TALLY = "sluice:tally:"
+"""+ minutes since the epoch → hash: what happened in that minute -> how often (see overview.py). Expires after two hours."""
+
+LAST_FIRINGS = "sluice:last-firings"
+"""Hash: `live <rule>`, `shadow <rule>` or `failed <rule>` → id of the last event that the rule matched. Never expires."""
+
 TOKEN = "sluice:sakari-token:"  # noqa: S105
 """+ account and client → the shared access token. Expires with the token."""
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from service.errors import LeaseLost
 from service.store import keys, tickets
-from service.store.connection import Store
+from service.store.connection import TALLY_MS, Store
 from service.store.records import DeadLetter, Lane, StepRecord, Waiting, encode, waiting
 
 _HOLDING = [keys.READY, keys.LEASES, keys.OWNERS]
@@ -156,10 +156,10 @@ async def _record(
         lane.holding = ""
     answer = await store.run(
         "record",
-        [*_HOLDING, keys.RUN + run.key, keys.DEAD, keys.FENCE + notes.held],
+        [*_HOLDING, keys.RUN + run.key, keys.DEAD, keys.FENCE + notes.held, keys.TALLY],
         ["", lane.name, lane.number, after, remove, keys.LANE, keys.RUN, keys.DEAD_LETTER]
         + [letter.id if letter else "", encode(letter) if letter else b"", options.ledger_ms]
-        + [options.fence_ms, int(bool(notes.held)), len(notes.fields), len(notes.shared)]
+        + [options.fence_ms, int(bool(notes.held)), len(notes.fields), len(notes.shared), TALLY_MS]
         + [part for pair in notes.fields.items() for part in pair]
         + [part for key, step in notes.shared.items() for part in (key, encode(step))]
         + [part for pair in notes.wrote.items() for part in pair],

@@ -30,7 +30,7 @@ RULE = """\
 
 
 def rules_text(*rules: str) -> str:
-    return "version: 1\nrules:\n" + "".join(rules)
+    return "version: 1\nrules:" + ("\n" + "".join(rules) if rules else " []\n")
 
 
 def a_rule(rule_id: str = "one", *, stage: str = "customer", mode: str = "live", seen: str = "yes") -> str:

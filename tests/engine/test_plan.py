@@ -174,6 +174,18 @@ def test_more_paths_in_the_index_than_in_the_event() -> None:
     assert candidates(rule_set.index, event({"contact.p3": 2, "contact.p4": 3, "contact.p5": [1]})) == [3]
 
 
+def test_rules_that_only_ask_what_changed_are_found_by_what_the_event_speaks_of() -> None:
+    asked = ("{ origin: { ne: import }, contact.p%d: { changed: true } }", "{ contact.q%d: { changed_from: 1 } }")
+    whens = [when % n for n in range(50) for when in asked]
+    blocks = [rule(when, id=f"r{n}").partition("rules:\n")[2] for n, when in enumerate(whens)]
+    absent = rule("{ contact.z: { exists: false } }", id="absent").partition("rules:\n")[2]
+    index = rules_of("version: 1\nrules:\n" + "".join(blocks) + absent).index
+    assert candidates(index, event()) == [100]
+    assert candidates(index, event({"contact.p3": 1})) == [6, 100]
+    assert candidates(index, event(changed=("contact.p4",))) == [8, 100]
+    assert candidates(index, event(before={"contact.q5": 1})) == [11, 100]
+
+
 # Any event x any rules: small alphabets, so that conditions meet values often enough.
 PATHS = ["contact.a", "contact.b", "hubspot.c", "account", "actor"]
 VALUE = st.sampled_from(["x", "hubspot", "import", "5", 5, 5.0, True, None, "", ["x"], {"k": 1}, "2026-01-31"])

@@ -143,9 +143,33 @@ async def test_a_restart_meanwhile_turns_nothing_off_either(store: Store, folder
     for name in ("a.yaml", "b.yaml"):
         (folder / name).write_text(BROKEN) if how == "broken" else (folder / name).unlink()
     again = book(folder, store)
-    assert again.usable == (how == "empty")
+    assert not again.usable
     assert (await again.current()).version == version
     assert again.usable
+
+
+async def test_an_empty_folder_is_no_decision_to_have_no_rules(store: Store, folder: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (folder / name).unlink()
+    rules = book(folder, store)
+    with pytest.raises(StoreUnavailable):
+        await rules.current()
+    assert not rules.usable
+    assert "holds no rule files" in rules.problems[0]
+    (folder / "none.yaml").write_text("version: 1\nrules: []\n")
+    await looked(rules)
+    assert await ids(rules) == []
+    assert rules.usable
+
+
+@pytest.mark.parametrize("lost", ["", "# all gone\n", "version: 1\nrules:\n"])
+async def test_a_file_whose_content_got_lost_keeps_its_rules(store: Store, folder: Path, lost: str) -> None:
+    rules = book(folder, store)
+    await rules.current()
+    (folder / "a.yaml").write_text(lost)
+    await looked(rules)
+    assert await ids(rules) == ["a", "b"]
+    assert "a.yaml is broken: its last good version stays in force" in rules.problems[0]
 
 
 async def test_without_any_good_version_nothing_is_decided(store: Store, folder: Path) -> None:
@@ -158,10 +182,6 @@ async def test_without_any_good_version_nothing_is_decided(store: Store, folder:
     (folder / "a.yaml").write_text(rule(id="a"))
     await looked(rules)
     assert await ids(rules) == ["a"]
-
-
-async def test_a_first_folder_without_rules_is_fine(store: Store, tmp_path: Path) -> None:
-    assert await ids(book(tmp_path, store)) == []
 
 
 async def test_a_process_with_a_broken_file_waits_for_redis_rather_than_decide_without_its_rules(folder: Path) -> None:

@@ -138,3 +138,19 @@ async def test_runs_of_one_object_stand_in_the_order_of_their_facts(store: Store
         order.append(lane.head.run.key)
         more = await lanes.end_run(store, lane, lanes.Notes({"state": "done"}))
     assert order == ["early/r1", "tie/r1", "late/r1"]
+
+
+async def test_what_is_known_already_waits_for_the_disk_too(store: Store, make_plan: MakePlan) -> None:
+    """The wait covers the writes of its own connection: without one, a repetition would be answered before its first."""
+
+    async def written() -> int:
+        return int((await store.redis.info("replication"))["master_repl_offset"])
+
+    misfit = Misfit("no JSON", b"x")
+    await Acceptor(store).accept("hubspot", [make_plan("a")], [misfit], now=NOW)
+    before = await written()
+    for plans, misfits in (([make_plan("a")], []), ([], [misfit])):
+        await Acceptor(store).accept("hubspot", plans, misfits, now=NOW)
+        assert await written() > before
+        before = await written()
+    assert await dead.count(store) == 1

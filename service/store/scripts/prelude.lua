@@ -8,7 +8,8 @@ local function clock(given)
 end
 
 -- Enqueue as many arq tickets as `lanes` newly due lanes are worth, at most bell.most in all. A ticket that exists
--- already (waiting or running) is passed over: the next one is rung instead.
+-- already (waiting or running) is passed over: the next one is rung instead. A ticket's score is always in the past, since
+-- arq compares it with the clock of its worker (and takes 0 for none).
 local function ring(bell, lanes, now)
   local wanted = math.ceil(lanes / bell.width)
   local rung = 0
@@ -16,11 +17,17 @@ local function ring(bell, lanes, now)
     if rung >= wanted then break end
     local id = 'drain:' .. i
     if redis.call('SET', 'arq:job:' .. id, bell.job, 'NX', 'PX', bell.ttl) then
-      redis.call('ZADD', bell.queue, now, id)
+      redis.call('ZADD', bell.queue, 1, id)
       rung = rung + 1
     end
   end
   return rung
+end
+
+-- Count something in the tally of this minute.
+local function tally(tallies, now, what, number)
+  local key = tallies.prefix .. string.format('%d', math.floor(now / 60000))
+  if redis.call('HINCRBY', key, what, number) == number then redis.call('PEXPIRE', key, tallies.ttl) end
 end
 
 -- The first run of a lane: {member, occurred_at, flat ledger, runs in the lane}, or nil if the lane is empty.

@@ -1,9 +1,10 @@
 -- Record what became of a run or a step, if the lease still holds; raise fences; then go on, wait, or let go of the lane.
 --
--- KEYS  ready, leases, owners, the run's ledger, dead, the record's fence (or any key if no attributes are given)
+-- KEYS  ready, leases, owners, the run's ledger, dead, the record's fence (or any key if no attributes are given),
+--       prefix of the tallies
 -- ARGV  now | '' · lane · lease number · then: 'stay' | 'next' | due ms · member to remove | '' · lane prefix · run prefix
 --       dead letter prefix · dead letter id | '' · dead letter · ledger ttl ms (a dead run's is kept) · fence ttl ms
---       unhold: '1' if this step held the record · number of ledger pairs · number of shared steps
+--       unhold: '1' if this step held the record · number of ledger pairs · number of shared steps · tally ttl ms
 --       then per ledger pair: field, value; per run whose only step was made together with this one: its key, the step
 --       then per attribute that was written: its name, the occurred_at of its value
 -- Returns {'lost'} | {'ok'} | {'ok', {member, occurred_at, flat ledger, runs}} after 'next', if the lane has another run.
@@ -14,8 +15,12 @@ if not holds(lane, number, keys, now) then return {'lost'} end
 local member, lane_prefix, run_prefix = ARGV[5], ARGV[6], ARGV[7]
 local ledger, fence = KEYS[4], KEYS[6]
 
-local pairs_end = 15 + 2 * tonumber(ARGV[14])
-for i = 16, pairs_end, 2 do redis.call('HSET', ledger, ARGV[i], ARGV[i + 1]) end
+local pairs_end = 16 + 2 * tonumber(ARGV[14])
+local state
+for i = 17, pairs_end, 2 do
+  redis.call('HSET', ledger, ARGV[i], ARGV[i + 1])
+  if ARGV[i] == 'state' then state = ARGV[i + 1] end
+end
 if ARGV[9] ~= '' then redis.call('PERSIST', ledger) else redis.call('PEXPIRE', ledger, ARGV[11]) end
 
 local shared_end = pairs_end + 2 * tonumber(ARGV[15])
@@ -39,6 +44,15 @@ if ARGV[9] ~= '' then
   redis.call('ZADD', KEYS[5], now, ARGV[9])
 end
 if member ~= '' then redis.call('ZREM', lane_prefix .. lane, member) end
+
+if state then
+  local tallies = {prefix = KEYS[7], ttl = ARGV[16]}
+  tally(tallies, now, 'run ' .. state, 1)
+  local accepted = string.match(member, '^(%d+)-')
+  if accepted then  -- how long it took since the event was accepted, in steps of the square root of two
+    tally(tallies, now, 'took ' .. math.ceil(2 * math.log(math.max(1, now - accepted)) / math.log(2)), 1)
+  end
+end
 
 if after == 'stay' then return {'ok'} end
 if after == 'next' then

@@ -18,7 +18,7 @@ if due > 0 then
   if rung == 0 and age >= tonumber(ARGV[8]) then
     local id = 'drain:late:' .. math.floor(now / 1000)
     if redis.call('SET', 'arq:job:' .. id, bell.job, 'NX', 'PX', bell.ttl) then
-      redis.call('ZADD', bell.queue, now, id)
+      redis.call('ZADD', bell.queue, 1, id)
       rung = 1
     end
   end

@@ -1,54 +1,18 @@
-"""What rules make of an event, for a person at a terminal: every question, its answer, and the one that stopped a rule."""
+"""What rules make of an event, in lines for a person at a terminal."""
 
 from collections.abc import Sequence
 
-import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 from rich.markup import escape
 
 from service.dev.view import counted, head, printable, short
-from service.engine import Preview, Rule, RuleSet, RuleVerdict, explain, preview
+from service.engine import Preview, RuleVerdict
 from service.engine.explain import ConditionVerdict, GroupVerdict, LeafVerdict
-from service.model import Event
-from service.observe.mask import mask
+from service.insight.verdicts import Explained, Explanation
 
 _MARKS = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}
 _COMBINES = {"all": "all of", "any": "one of", "not": "not"}
 _SAID = {"eq": "=", "ne": "≠", "in": "one of", "not_in": "none of", "gt": ">", "gte": "≥", "lt": "<", "lte": "≤"}
-
-
-class Explained(Struct, frozen=True, kw_only=True):
-    """What one rule makes of an event: its verdict, and what it would call."""
-
-    verdict: RuleVerdict
-    steps: tuple[Preview, ...] = ()
-    """Of a rule that matched."""
-
-    @property
-    def near(self) -> bool:
-        """Whether the rule is for events of this type at all."""
-        return self.verdict.stopped_by != "event type"
-
-
-class Explanation(Struct, frozen=True, kw_only=True):
-    """What a rule set makes of an event; personal data may be masked."""
-
-    id: str
-    """The event's id in the journal, if it is there."""
-    event: Event
-    at: int
-    """When it came in (ms): what conditions on dates were seen from."""
-    ruleset: str
-    rules: tuple[Explained, ...]
-
-
-def explained(rule_set: RuleSet, event: Event, at: int, *, event_id: str = "", masked: bool = True) -> Explanation:
-    """Ask every rule of a set about an event; those that matched come first, then those for its type, then the others."""
-    found = [_explained(rule_set.by_id[verdict.rule], verdict, event, at) for verdict in explain(rule_set, event, at)]
-    found.sort(key=lambda one: (not one.verdict.matched, not one.near))
-    rules = tuple(_masked(one) for one in found) if masked else tuple(found)
-    shown = _masked_event(event) if masked else event
-    return Explanation(id=event_id, event=shown, at=at, ruleset=rule_set.version, rules=rules)
 
 
 def lines(explanation: Explanation, *, everything: bool = False) -> list[str]:
@@ -72,40 +36,6 @@ def lines(explanation: Explanation, *, everything: bool = False) -> list[str]:
 def step_lines(steps: Sequence[Preview]) -> list[str]:
     """Tell what steps would call."""
     return [_step(step) for step in steps]
-
-
-def _explained(rule: Rule, verdict: RuleVerdict, event: Event, at: int) -> Explained:
-    return Explained(verdict=verdict, steps=preview(rule, event, at) if verdict.matched else ())
-
-
-def masked_steps(steps: Sequence[Preview]) -> tuple[Preview, ...]:
-    """The same steps, with what looks like personal data hidden."""
-    return tuple(msgspec.structs.replace(step, args=mask(step.args)) for step in steps)
-
-
-def _masked(one: Explained) -> Explained:
-    verdict = one.verdict
-    conditions = verdict.conditions and _masked_condition(verdict.conditions)
-    stopped = verdict.stopped_by
-    if isinstance(stopped, LeafVerdict):
-        stopped = _masked_leaf(stopped)
-    verdict = msgspec.structs.replace(verdict, conditions=conditions, stopped_by=stopped)
-    return Explained(verdict=verdict, steps=masked_steps(one.steps))
-
-
-def _masked_condition(verdict: ConditionVerdict) -> ConditionVerdict:
-    if isinstance(verdict, LeafVerdict):
-        return _masked_leaf(verdict)
-    return msgspec.structs.replace(verdict, parts=tuple(map(_masked_condition, verdict.parts)))
-
-
-def _masked_leaf(leaf: LeafVerdict) -> LeafVerdict:
-    actual = UNSET if leaf.actual is UNSET else mask(leaf.actual, leaf.path)
-    return msgspec.structs.replace(leaf, actual=actual, expected=mask(leaf.expected))
-
-
-def _masked_event(event: Event) -> Event:
-    return msgspec.structs.replace(event, values=mask(event.values), before=mask(event.before))
 
 
 def _rule(one: Explained) -> list[str]:

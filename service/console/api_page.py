@@ -1,0 +1,80 @@
+"""The admin API as a page to read, made from its own description: nothing is loaded from elsewhere."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from service.console.desk import Desk, who
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One thing that the API does."""
+
+    verb: str
+    path: str
+    says: str
+    parameters: tuple[tuple[str, str, str], ...]
+    """Name, kind (`query integer`), meaning."""
+    body: str
+    """Name of the body's type; empty if it takes none."""
+    token: bool
+
+
+def api_page(desk: Desk) -> HTTPRouteHandler:
+    """Make the handler."""
+
+    @get("/api")
+    async def show(request: Request[Any, Any, Any]) -> Response[str]:
+        described: dict[str, Any] = request.app.openapi_schema.to_schema()
+        schemas = {name: _fields(schema) for name, schema in described["components"].get("schemas", {}).items()}
+        operations = sorted(_operations(described), key=lambda one: (not one.token, one.path, one.verb))
+        return desk.page("api.html", who(request), operations=operations, schemas=schemas, about=described["info"])
+
+    return show
+
+
+def _operations(described: dict[str, Any]) -> list[Operation]:
+    return [
+        Operation(
+            verb=verb.upper(),
+            path=path,
+            says=" ".join((one.get("description") or one.get("summary") or "").split()),
+            parameters=tuple(_parameter(given) for given in one.get("parameters", ())),
+            body=_body(one),
+            token=bool(one.get("security")),
+        )
+        for path, verbs in described["paths"].items()
+        for verb, one in verbs.items()
+    ]
+
+
+def _parameter(given: dict[str, Any]) -> tuple[str, str, str]:
+    schema = given.get("schema", {})
+    return given["name"], f"{given['in']} {_kind(schema)}", given.get("description") or schema.get("description", "")
+
+
+def _body(operation: dict[str, Any]) -> str:
+    content = operation.get("requestBody", {}).get("content", {})
+    schemas = [part.get("schema", {}) for part in content.values()]
+    return _kind(schemas[0]) if schemas else ""
+
+
+def _fields(schema: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """Name, kind and whether it must be given."""
+    needed = schema.get("required", ())
+    return [(name, _kind(field), name in needed) for name, field in schema.get("properties", {}).items()]
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Say a type in a few words."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if choices := schema.get("oneOf") or schema.get("anyOf"):
+        return " or ".join(dict.fromkeys(_kind(one) for one in choices))
+    if "enum" in schema:
+        return " or ".join(map(str, schema["enum"]))
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    return str(schema.get("type", "anything"))

@@ -1,0 +1,83 @@
+"""How the pages say things: times, spans, values, conditions."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from markupsafe import Markup
+from msgspec import UNSET
+
+from service.engine.explain import GroupVerdict, LeafVerdict
+
+_LONGEST = 400
+
+STATES = {
+    "done": "done",
+    "waiting": "waiting",
+    "retrying": "will be tried again",
+    "skipped": "skipped",
+    "superseded": "superseded by a newer fact",
+    "dead": "dead letter",
+    "dropped": "dropped by a person",
+    "shadow": "only recorded (shadow)",
+    "failed": "could not be planned",
+    "pending": "under way",
+    "none": "no rule matched",
+}
+"""State -> what it means, for people."""
+
+_SAID = {"eq": "is", "ne": "is not", "in": "is one of", "not_in": "is none of", "gt": ">", "gte": "≥", "lt": "<"}
+_SAID |= {"lte": "≤", "exists": "is there", "changed": "changed", "matches": "matches", "between": "is between"}
+
+
+def when(at: int) -> Markup:
+    """An instant (ms) as an element that a reader sees to the second, in UTC, and a machine to the millisecond."""
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    full = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Markup('<time datetime="{}">{}</time>').format(full, moment.strftime("%d %b %H:%M:%S"))
+
+
+def span(milliseconds: int | None) -> str:
+    """A span of time in one unit: `12 ms`, `3.4 s`, `5 min`, `2 h`, `3 days`."""
+    if milliseconds is None:
+        return "–"
+    for limit, size, unit in (
+        (1000, 1, "ms"),
+        (60_000, 1000, "s"),
+        (3_600_000, 60_000, "min"),
+        (86_400_000, 3_600_000, "h"),
+    ):
+        if milliseconds < limit:
+            shown = milliseconds / size
+            return f"{shown:.1f} {unit}" if unit == "s" and shown < 10 else f"{shown:.0f} {unit}"
+    return f"{milliseconds / 86_400_000:.0f} days"
+
+
+def value(shown: Any) -> str:
+    """A value as text, at most 400 characters of it."""
+    if shown is UNSET:
+        return "not there"
+    text = shown if isinstance(shown, str) else msgspec.json.encode(shown, enc_hook=str).decode()
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def tidy(shown: Any) -> str:
+    """Plain data as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(shown, enc_hook=str), indent=2).decode()
+
+
+def question(leaf: LeafVerdict) -> str:
+    """What a condition asks."""
+    if leaf.operator in ("exists", "changed"):
+        return f"{leaf.path} {'' if leaf.expected else 'not '}{_SAID[leaf.operator]}"
+    return f"{leaf.path} {_SAID.get(leaf.operator, leaf.operator.replace('_', ' '))} {value(leaf.expected)}"
+
+
+def combines(group: GroupVerdict) -> str:
+    """How a group of conditions is put together."""
+    return {"all": "all of", "any": "one of", "not": "not"}[group.combines]
+
+
+def event_time(event_id: str) -> int:
+    """When an event was accepted (ms), from its id."""
+    return int(event_id.partition("-")[0] or 0)

@@ -1,0 +1,83 @@
+"""How the whole installation is doing: what waits, and the last hour minute by minute."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from service.sources import SOURCES
+from service.store import Store, overview
+from service.store.levels import Levels, levels
+from service.store.overview import Minute
+
+_RECENT = 5
+"""Minutes."""
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """What one source sent within the last hour."""
+
+    name: str
+    accepted: int
+    duplicates: int
+    """Redelivered, or the same fact by another subscription."""
+    misfits: int
+    by_minute: tuple[int, ...]
+    """Accepted."""
+    quiet_minutes: int | None
+    """Since it last sent anything; None if that is an hour or more."""
+
+
+class Installation(Struct, frozen=True, kw_only=True):
+    """Everything on the overview. Lists by minute: the last 60, oldest first; the last one has not ended."""
+
+    at: int
+    levels: Levels
+    sources: tuple[Source, ...]
+    accepted: tuple[int, ...]
+    ended: tuple[int, ...]
+    """Runs that ended, in whatever way."""
+    retried: tuple[int, ...]
+    """Goes at a run that failed and will be repeated."""
+    died: tuple[int, ...]
+    median_ms: tuple[int | None, ...]
+    """By minute: within how long half of the runs had ended, from acceptance on; None where none ended."""
+    slow_ms: int | None
+    """Within how long 95 % of the runs of the last hour had ended."""
+    recent_median_ms: int | None
+    """The median of the last five minutes."""
+
+
+async def installation(store: Store, *, now: int) -> Installation:
+    """Look at everything, in a few round trips. Raises redis.exceptions.RedisError."""
+    levels_now = await levels(store)
+    minutes = await overview.minutes(store, now=now)
+    return Installation(
+        at=now,
+        levels=levels_now,
+        sources=tuple(_source(name, minutes) for name in SOURCES),
+        accepted=tuple(minute.total("accepted") for minute in minutes),
+        ended=tuple(minute.total("run") - minute.counts.get("run retrying", 0) for minute in minutes),
+        retried=tuple(minute.counts.get("run retrying", 0) for minute in minutes),
+        died=tuple(minute.counts.get("run dead", 0) for minute in minutes),
+        median_ms=tuple(overview.took_ms([minute], 0.5) for minute in minutes),
+        slow_ms=overview.took_ms(minutes, 0.95),
+        recent_median_ms=overview.took_ms(minutes[-_RECENT:], 0.5),
+    )
+
+
+def _source(name: str, minutes: Sequence[Minute]) -> Source:
+    def count(*kinds: str) -> list[int]:
+        return [sum(minute.counts.get(f"{kind} {name}", 0) for kind in kinds) for minute in minutes]
+
+    heard = [back for back, number in enumerate(reversed(count(*_HEARD))) if number]
+    return Source(
+        name=name,
+        accepted=sum(count("accepted")),
+        duplicates=sum(count("redelivered", "overlapping")),
+        misfits=sum(count("misfit")),
+        by_minute=tuple(count("accepted")),
+        quiet_minutes=heard[0] if heard else None,
+    )
+
+
+_HEARD = ("accepted", "redelivered", "overlapping", "misfit")

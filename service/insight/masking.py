@@ -1,0 +1,49 @@
+"""Hiding the people in an event wherever their data went: into a step's arguments, into an answer, under another name."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from service.model import Event
+from service.observe.mask import HIDDEN, mask
+
+_SHORTEST, _SHORTEST_NUMBER = 4, 6
+"""Characters. What is shorter would be found within everything; it is hidden where it stands alone."""
+
+
+def hide(value: Any, event: Event) -> Any:
+    """Plain data, masked by name and form, and wherever it repeats a personal value of the event in any case of letters."""
+    personal = {text.casefold() for text in _personal(event)}
+    return _without(mask(value), personal)
+
+
+def _personal(event: Event) -> Iterator[str]:
+    for values in (event.values, event.before):
+        for path, value in values.items():
+            yield from _hidden(value, mask(value, path))
+
+
+def _hidden(value: Any, shown: Any) -> Iterator[str]:
+    """The texts that masking took away."""
+    if isinstance(value, dict) and isinstance(shown, dict):
+        for name, inner in value.items():
+            yield from _hidden(inner, shown[name])
+    elif isinstance(value, list | tuple) and isinstance(shown, list):
+        for one, other in zip(value, shown, strict=True):
+            yield from _hidden(one, other)
+    elif value != shown and isinstance(value, str | int | float):
+        yield str(value)
+
+
+def _without(value: Any, personal: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(inner, personal) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without(inner, personal) for inner in value]
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        text = str(value).casefold()
+        return HIDDEN if any(part == text or (_telling(part) and part in text) for part in personal) else value
+    return value
+
+
+def _telling(text: str) -> bool:
+    return len(text) >= (_SHORTEST_NUMBER if text.isdecimal() else _SHORTEST)

@@ -1,0 +1,160 @@
+"""The admin API: which routes want a token, what each role may, and that no request breaks it."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+
+from service.dev.processes import embedded_redis
+from service.model import Misfit
+from service.store import dead
+from tests.cli.conftest import a_rule, an_event, rules_text
+from tests.console.conftest import Browser
+from tests.system.conftest import environment, ingress
+
+ADMIN, VIEWER = {"authorization": "Bearer admin-old"}, {"authorization": "Bearer viewer"}
+
+ROUTES = {
+    "GET /api/accounts",
+    "GET /api/overview",
+    "GET /api/rules",
+    "GET /api/events",
+    "GET /api/events/{event_id}",
+    "GET /api/events/{event_id}/explain",
+    "GET /api/dead",
+    "GET /api/dead/{letter_id}",
+    "POST /api/dead/{what}",
+    "POST /api/playground",
+}
+OPEN = {
+    "POST /webhooks/hubspot",
+    "POST /webhooks/hubspot/workflow",
+    "POST /webhooks/pipedrive",
+    "GET /livez",
+    "GET /readyz",
+    "GET /metrics",
+}
+
+
+_REFUSED = (400, 401, 404, 405)
+"""Without a token: 401, unless the path or the verb is none of ours, or the request is no HTTP that makes sense."""
+
+
+async def _description(browser: Browser) -> dict[str, Any]:
+    described: dict[str, Any] = (await browser.http.get("/api/openapi.json", headers=VIEWER)).json()
+    return described
+
+
+async def test_the_description_lists_every_route_and_which_want_a_token(browser: Browser) -> None:
+    described = await _description(browser)
+    listed = {
+        f"{verb.upper()} {path}": one for path, verbs in described["paths"].items() for verb, one in verbs.items()
+    }
+    assert {name for name, one in listed.items() if one.get("security") == [{"token": []}]} == ROUTES
+    assert {name for name, one in listed.items() if not one.get("security")} == OPEN
+    assert (await browser.http.get("/api/openapi.json")).status_code == 401
+
+
+@pytest.mark.parametrize("proof", ["", "Bearer wrong", "Basic admin-new", "Bearer", "bearer adminä"])
+async def test_without_a_token_no_route_answers(browser: Browser, proof: str) -> None:
+    for route in ROUTES | {"GET /api", "GET /api/openapi.json", "GET /api/nothing"}:
+        verb, path = route.split()
+        path = path.replace("{what}", "drop").replace("{event_id}", "1-1").replace("{letter_id}", "x")
+        answer = await browser.http.request(verb, path, headers={b"authorization": proof.encode("latin-1")})
+        assert answer.status_code == 401, route
+
+
+async def test_who_may_only_look_gets_masked_data_and_does_nothing(browser: Browser) -> None:
+    (event,) = await browser.accept(an_event())
+    for path in (f"/api/events/{event}", "/api/events", f"/api/events/{event}/explain", "/api/dead"):
+        answer = await browser.http.get(path, headers=VIEWER)
+        assert answer.status_code == 200
+        assert "ada@example.com" not in answer.text
+        assert (await browser.http.get(path + "?unmasked=true", headers=VIEWER)).status_code == 403
+        assert (await browser.http.get(path + "?unmasked=true", headers=ADMIN)).status_code == 200
+    drop = await browser.http.post("/api/dead/drop", json={"which": {}}, headers=VIEWER)
+    assert drop.status_code == 403
+
+
+async def test_events_are_searched_page_by_page(browser: Browser) -> None:
+    ids = await browser.accept(*(an_event(f"f{n}", object_id=str(n % 2)) for n in range(5)))
+    first = await browser.http.get("/api/events?object_id=0&most=2", headers=ADMIN)
+    assert [one["id"] for one in first.json()] == [ids[4], ids[2]]
+    assert first.headers["sluice-more"] == "true"
+    until = first.headers["sluice-until"]
+    second = await browser.http.get(f"/api/events?object_id=0&before={until}", headers=ADMIN)
+    assert [one["id"] for one in second.json()] == [ids[0]]
+    assert (second.headers["sluice-more"], second.headers["sluice-looked"]) == ("false", "2")
+    short = await browser.http.get("/api/events?outcome=dead&look=2", headers=ADMIN)
+    assert (short.json(), short.headers["sluice-more"], short.headers["sluice-looked"]) == ([], "true", "2")
+
+
+async def test_the_api_tells_what_the_console_shows(browser: Browser) -> None:
+    (event,) = await browser.accept(an_event(stage="lead"), misfits=(Misfit("no list", b"{}"),))
+    overview = (await browser.http.get("/api/overview", headers=VIEWER)).json()
+    assert (overview["levels"]["dead"], sum(overview["accepted"])) == (1, 1)
+    assert overview["sources"][0]["misfits"] == 1
+    rules = (await browser.http.get("/api/rules", headers=VIEWER)).json()
+    assert [(rule["id"], rule["mode"], rule["matched"]) for rule in rules["rules"]] == [
+        ("one", "live", 0),
+        ("quiet", "shadow", 1),
+    ]
+    explained = (await browser.http.get(f"/api/events/{event}/explain", headers=VIEWER)).json()
+    verdicts = {one["verdict"]["rule"]: one["verdict"] for one in explained["rules"]}
+    assert verdicts["one"]["stopped_by"]["path"] == "contact.stage"
+    (letter,) = await dead.newest(browser.store, 5)
+    dropped = await browser.http.post("/api/dead/drop", json={"ids": [letter.id]}, headers=ADMIN)
+    assert dropped.json() == {"done": 1, "gone": 0, "refused": 0}
+
+
+async def test_a_rule_is_tried_on_an_event(browser: Browser) -> None:
+    (event,) = await browser.accept(an_event())
+    text = rules_text(a_rule("mine"))
+    tried = (await browser.http.post("/api/playground", json={"text": text, "event_id": event}, headers=VIEWER)).json()
+    assert tried["explanation"]["rules"][0]["verdict"]["matched"] is True
+    assert "ada@example.com" not in str(tried)
+    broken = (await browser.http.post("/api/playground", json={"text": "version: 2"}, headers=VIEWER)).json()
+    assert {problem["code"] for problem in broken["problems"]} >= {"R204"}
+    wrong = await browser.http.post("/api/playground", json={"text": text, "event": {"source": "x"}}, headers=VIEWER)
+    assert wrong.status_code == 400
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # schemathesis and what it stands on
+async def test_no_request_breaks_the_ingress_or_the_admin_api(tmp_path: Path) -> None:
+    (tmp_path / "redis").mkdir()
+    async with embedded_redis(tmp_path / "redis") as redis_url:
+        environ = environment(redis_url, tmp_path, SLUICE_VIEWER_TOKEN="viewer")
+        async with ingress(environ, tmp_path):
+            told = await asyncio.to_thread(_fuzz, environ["SLUICE_PUBLIC_URL"])
+    assert told["calls"] > 200
+    assert told["broken"] == []
+    assert told["let in"] == []
+
+
+def _fuzz(url: str) -> dict[str, Any]:
+    schema = schemathesis.openapi.from_url(url + "/api/openapi.json", headers=ADMIN)
+    told: dict[str, Any] = {"calls": 0, "broken": [], "let in": []}
+    found: Any
+    for found in schema.get_all_operations():
+        operation: Any = found.ok()
+        _call_often(operation, f"{operation.method.upper()} {operation.path}", told)
+    return told
+
+
+def _call_often(operation: Any, name: str, told: dict[str, Any]) -> None:
+    @settings(
+        max_examples=25, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    )
+    @given(case=operation.as_strategy())
+    def call(case: Any) -> None:
+        told["calls"] += 1
+        if case.call(headers=ADMIN).status_code >= 500:
+            told["broken"].append((name, case.as_curl_command()))
+        if name in ROUTES and case.call(headers={"authorization": "Bearer wrong"}).status_code not in _REFUSED:
+            told["let in"].append(name)
+
+    call()

@@ -1,0 +1,39 @@
+"""Pages that keep themselves fresh: what they are sent, and that they never hold up a process that is told to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+
+from tests.console.conftest import ADMIN
+from tests.system.conftest import environment, ingress
+
+
+async def test_an_open_page_does_not_keep_the_process_from_stopping(redis_url: str, tmp_path: Path) -> None:
+    environ = environment(redis_url, tmp_path)
+    async with (
+        ingress(environ, tmp_path) as process,
+        httpx.AsyncClient(base_url=environ["SLUICE_PUBLIC_URL"], trust_env=False) as browser,
+    ):
+        await browser.post("/console/sign-in", data={"token": ADMIN})
+        async with browser.stream("GET", "/console/live/overview") as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert answer.headers["cache-control"] == "no-store"
+            lines = answer.aiter_lines()
+            first = [line async for line in _until_empty(lines)]
+            told = [line async for line in _until_empty(lines)]
+            assert first == ["retry: 3000"]
+            assert all(line.startswith("data: ") for line in told)
+            assert any("Events accepted" in line for line in told)
+            process.terminate()
+            assert [line async for line in lines if line.startswith("data")] == []
+        async with asyncio.timeout(10):
+            await process.wait()
+
+
+async def _until_empty(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    async for line in lines:
+        if not line:
+            return
+        yield line

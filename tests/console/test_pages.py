@@ -1,0 +1,153 @@
+"""What the pages tell: stories with their reasons, rules, dead letters, the playground."""
+
+from structlog.testing import capture_logs
+
+from service.model import Misfit
+from service.store import dead, keys
+from tests.cli.conftest import a_rule, an_event, rules_text
+from tests.console.conftest import Browser
+
+
+async def test_an_event_is_found_by_object_rule_and_outcome(browser: Browser) -> None:
+    await browser.sign_in()
+    customer, lead, other = await browser.accept(
+        an_event("a", object_id="1"),
+        an_event("b", object_id="2", stage="lead"),
+        an_event("c", object_id="3", stage="x"),
+    )
+    await browser.work("done")
+
+    async def found(query: str) -> list[bool]:
+        page = (await browser.get(f"/events?{query}")).text
+        return [f"/events/{event}" in page for event in (customer, lead, other)]
+
+    assert await found("") == [True, True, True]
+    assert await found("object_id=1") == [True, False, False]
+    assert await found("object_id=contact/2") == [False, True, False]
+    assert await found("rule=one") == [True, False, False]
+    assert await found("outcome=shadow") == [False, True, False]
+    assert await found("outcome=done&rule=one") == [True, False, False]
+    assert await found("outcome=dead") == [False, False, False]
+    assert await found("outcome=none") == [False, False, True]
+    assert await found(f"before={lead}") == [True, False, False]
+    assert await found("before=nonsense") == [True, True, True]
+    assert "Looked at 3 events" in (await browser.get("/events?outcome=dead")).text
+
+
+async def test_a_story_says_why_a_rule_did_not_fire(browser: Browser) -> None:
+    await browser.sign_in()
+    (event,) = await browser.accept(an_event(stage="lead"))
+    page = (await browser.get(f"/events/{event}")).text
+    assert "contact.stage is customer" in page
+    assert page.count("this stopped the rule") == 1
+    assert "only recorded" in page
+
+
+async def test_a_story_whose_rules_are_gone_says_so(browser: Browser) -> None:
+    await browser.sign_in()
+    (event,) = await browser.accept(an_event())
+    await browser.store.redis.delete(keys.RULESET + browser.rule_set.version)
+    assert "not kept any more" in (await browser.get(f"/events/{event}")).text
+
+
+async def test_personal_data_is_shown_on_purpose_only_and_that_is_noted(browser: Browser) -> None:
+    await browser.sign_in()
+    (event,) = await browser.accept(an_event())
+    await browser.work("done", args={"greeting": "for ADA@example.com"}, answer={"to": "+15550100123"})
+    page = (await browser.get(f"/events/{event}")).text.lower()
+    assert "ada@example.com" not in page
+    assert "5550100123" not in page
+    with capture_logs() as logs:
+        shown = (await browser.post(f"/events/{event}", {})).text
+    assert "ada@example.com" in shown
+    assert {"event": "personal data shown", "event_id": event, "log_level": "warning"} in logs
+
+
+async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
+    await browser.sign_in()
+    misfit = Misfit("[0].objectId: expected int", b'{"email": "ada@example.com"}')
+    await browser.accept(misfits=(misfit,))
+    (letter,) = await dead.newest(browser.store, 10)
+    listed = (await browser.get("/dead")).text
+    assert "expected int" in listed
+    page = (await browser.get(f"/dead/{letter.id}")).text
+    assert "ada@example.com" not in page
+    assert "Try again" not in page
+    assert "ada@example.com" in (await browser.post(f"/dead/{letter.id}", {})).text
+    answer = await browser.post("/settle", {"what": "retry", "ids": [letter.id]})
+    assert "hold no run" in (await browser.http.get(answer.headers["location"])).text
+    answer = await browser.post("/settle", {"what": "drop", "ids": [letter.id]})
+    assert "1 dropped." in (await browser.http.get(answer.headers["location"])).text
+    assert await dead.count(browser.store) == 0
+    assert (await browser.post("/settle", {"what": "burn"})).status_code == 400
+    assert "Nothing was chosen" in (await browser.get("/dead?said=drop-0-0-0")).text
+    assert (await browser.get("/dead?said=drop-1-x")).status_code == 200
+
+
+async def test_rules_show_what_they_are_and_what_they_did(browser: Browser) -> None:
+    await browser.sign_in()
+    (event,) = await browser.accept(an_event(stage="lead"))
+    page = (await browser.get("/rules")).text
+    assert f"/events/{event}" in page
+    assert "never yet" in page
+    rule = (await browser.get("/rules/quiet")).text
+    assert "1 <small>match</small>" in rule
+    assert "id: quiet" in rule
+    assert "id: one" not in rule
+
+
+async def test_the_overview_counts_the_last_hour(browser: Browser) -> None:
+    await browser.sign_in()
+    assert "No event has come in yet" in (await browser.get()).text
+    await browser.accept(an_event("a"), an_event("b", stage="x"))
+    page = (await browser.get()).text
+    assert "Events accepted, minute by minute: 2 in all" in page
+    assert "1 being worked on" not in page
+
+
+async def test_the_playground_tells_mistakes_and_what_a_rule_would_do(browser: Browser) -> None:
+    await browser.sign_in()
+    (event,) = await browser.accept(an_event())
+    keys_before = await browser.store.redis.dbsize()
+    good = rules_text(a_rule("mine", seen="${contact.email}"))
+    page = (await browser.post("/playground/result", {"text": good, "event": event})).text
+    assert "fires" in page
+    assert "update_attributes" in page
+    assert "ada@example.com" not in page
+    assert "<html" not in page
+    broken = (await browser.post("/playground", {"text": good.replace("event:", "evnt:"), "event": event})).text
+    assert "R202" in broken
+    assert "did you mean" in broken
+    for form, told in (
+        ({"text": good, "event": "nonsense"}, "is no event id"),
+        ({"text": good, "event": "1-1"}, "no event 1-1"),
+        ({"text": good, "given": "{"}, "this is no JSON"),
+        ({"text": good, "given": "[]"}, "this is no event"),
+        ({"text": good, "given": "{}"}, "no field"),
+        ({"text": good}, "Give an event"),
+        ({"text": "x" * 70_000}, "larger than 64 kB"),
+        ({"text": good, "given": "x" * 70_000}, "larger than 64 kB"),
+        ({"text": "\0\ud7ff{[&"}, "mistake"),
+    ):
+        answer = await browser.post("/playground/result", form)
+        assert (answer.status_code, told in answer.text) == (200, True), (told, answer.text)
+    assert (await browser.post("/playground/result", {"text": "x" * 600_000})).status_code == 413
+    assert await browser.store.redis.dbsize() == keys_before
+    for query in ("rule=one", f"event={event}", "rule=none&event=x"):
+        assert (await browser.get(f"/playground?{query}")).status_code == 200
+
+
+async def test_the_page_of_the_api_lists_what_its_description_lists(browser: Browser) -> None:
+    await browser.sign_in()
+    page = (await browser.get("/api")).text
+    answer = await browser.http.get("/api/openapi.json", headers={"authorization": "Bearer viewer"})
+    for path in answer.json()["paths"]:
+        assert path in page
+
+
+async def test_static_files_are_ours_only(browser: Browser) -> None:
+    for name, kind in (("console.css", "text/css"), ("console.js", "text/javascript"), ("icon.svg", "image/svg+xml")):
+        answer = await browser.get(f"/static/{name}")
+        assert answer.headers["content-type"].startswith(kind)
+    for name in ("..%2Frouter.py", "nothing", "%2e%2e"):
+        assert (await browser.get(f"/static/{name}")).status_code == 404
