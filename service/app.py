@@ -20,7 +20,8 @@ from service.console.session import Tokens
 from service.errors import SettingsError, StoreUnavailable
 from service.ingress.admin import admin, describe
 from service.ingress.gate import Bearers
-from service.ingress.http import fault, livez, metrics, readyz, too_deep, webhook
+from service.ingress.http import fault, livez, readyz, too_deep, webhook
+from service.ingress.metrics import metrics
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import NoTaker, Spill, Spilled
@@ -78,7 +79,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         route_handlers=[
             *(webhook(route, desk, ingress.max_body) for route in routes),
             livez,
-            metrics(desk),
+            metrics(desk.spill, opened),
             readyz(desk, opened),
             *(_for_operators(ingress, opened, desk, stopping) if ingress.admin_token else []),
         ],

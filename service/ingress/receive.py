@@ -11,7 +11,7 @@ from service.errors import StoreUnavailable
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import Spill
 from service.model import Plan
-from service.observe.metrics import EVENTS, PLANNED
+from service.observe.metrics import EVENTS, LAG, LAST_ACCEPTED, PLANNED, RETRIED
 from service.sources.delivery import Delivery, Normalised, Route
 from service.store import Acceptor, Receipt
 
@@ -42,6 +42,8 @@ async def receive(route: Route, delivery: Delivery, desk: Desk) -> Answer:
     started = time.perf_counter()
     verified = route.verify(delivery)
     found = route.normalise(verified)
+    if any(event.attempt for event in found.events):
+        RETRIED.labels(route.source).inc()
     try:
         receipt = await store(route.source, found, desk)
         answer = Answer(receipt.accepted, receipt.duplicates)
@@ -52,6 +54,7 @@ async def receive(route: Route, delivery: Delivery, desk: Desk) -> Answer:
         EVENTS.labels(route.source, "spilled").inc(len(found.events))
         log.warning("spilled", source=route.source, reason=str(error), hint="it is stored as soon as Redis is back")
         answer = Answer(len(found.events), 0)
+    LAST_ACCEPTED.labels(route.source).set(desk.now() / 1000)
     _tell(route, found, answer, started)
     return answer
 
@@ -63,18 +66,19 @@ async def store(source: str, found: Normalised, desk: Desk) -> Receipt:
     plans = [plan(rule_set, event, now) for event in found.events]
     receipt = await desk.acceptor.accept(source, plans, found.misfits, now=now)
     for planned, event in zip(plans, receipt.events, strict=True):
-        _count(planned, event)
+        _count(planned, event, now)
     for misfit in found.misfits:
         EVENTS.labels(source, "misfit").inc()
         log.warning("misfit", source=source, message=misfit.message, hint="it is kept as a dead letter")
     return receipt
 
 
-def _count(planned: Plan, event: str) -> None:
+def _count(planned: Plan, event: str, now: int) -> None:
     known = event in ("redelivered", "overlapping")
     EVENTS.labels(planned.event.source, event if known else "accepted").inc()
     if known:
         return
+    LAG.labels(planned.event.source).observe(max(0, now - planned.event.occurred_at) / 1000)
     for run in planned.runs:
         PLANNED.labels(run.rule, "live").inc()
     for rule in planned.shadowed:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -51,6 +52,8 @@ class Spill:
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self._folder = folder
         self._most = most_bytes
+        # In a container every process has the number 1, so it would not tell those apart that share a folder.
+        self._mark = secrets.token_hex(4)
         self._number = itertools.count()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -68,7 +71,7 @@ class Spill:
     async def put(self, route: Route, delivery: Delivery) -> None:
         """Write a delivery to disk. Raises StoreUnavailable if the folder is full or cannot be written."""
         spilled = Spilled(route.path, delivery.body, delivery.received_at)
-        name = f"{delivery.received_at:013d}-{os.getpid()}-{next(self._number):06d}"
+        name = f"{delivery.received_at:013d}-{self._mark}-{next(self._number):06d}"
         try:
             await asyncio.to_thread(self._write, name, msgspec.msgpack.encode(spilled))
         except OSError as error:

@@ -23,6 +23,25 @@ ACKNOWLEDGE = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=REGISTRY,
 )
+LAG = Histogram(
+    "sluice_event_lag_seconds",
+    "From when a new event occurred in the CRM to when it was accepted",
+    ["source"],
+    buckets=(1, 2, 5, 15, 60, 300, 900, 3600, 6 * 3600, 24 * 3600),
+    registry=REGISTRY,
+)
+RETRIED = Counter(
+    "sluice_retried_deliveries",
+    "Deliveries that the source had tried before: each stands for a first attempt that failed",
+    ["source"],
+    registry=REGISTRY,
+)
+LAST_ACCEPTED = Gauge(
+    "sluice_last_accepted_timestamp_seconds",
+    "When this process last took a verified delivery of a source",
+    ["source"],
+    registry=REGISTRY,
+)
 RUNS = Counter("sluice_runs", "Goes at a run, by what they came to", ["rule", "state"], registry=REGISTRY)
 RELOADS = Counter(
     "sluice_rules_reloads",
@@ -77,7 +96,32 @@ SAKARI_QUEUE = Gauge(
     "sluice_sakari_queue_seconds", "Until the last lane that was put off has its turn", ["account"], registry=REGISTRY
 )
 
+LEVELS = CollectorRegistry()
+"""How things stand in Redis, read by an ingress when somebody asks. It is about the whole installation, so every ingress tells
+the same: take the maximum, not the sum. While Redis does not answer, all but the first are not a number. A process that does
+not look must not tell them either: its zeros would say that Redis is away."""
 
-def exposition() -> bytes:
-    """Write all metrics in Prometheus' text format."""
-    return generate_latest(REGISTRY)
+REDIS_UP = Gauge("sluice_redis_up", "Whether Redis answers this process: 1 or 0", registry=LEVELS)
+LANES = Gauge(
+    "sluice_lanes",
+    "Lanes with work: due (could be worked on now), later (waiting for a retry or a pause), leased (a worker is at it)",
+    ["state"],
+    registry=LEVELS,
+)
+OLDEST_DUE = Gauge(
+    "sluice_lanes_oldest_due_seconds",
+    "For how long the oldest due lane has been waiting for a worker",
+    registry=LEVELS,
+)
+TICKETS = Gauge("sluice_tickets", "Tickets in arq's queue", registry=LEVELS)
+DEAD_LETTERS = Gauge("sluice_dead_letters", "Dead letters that wait for a person", registry=LEVELS)
+JOURNAL_EVENTS = Gauge("sluice_journal_events", "Events in the journal", registry=LEVELS)
+REDIS_MEMORY = Gauge("sluice_redis_memory_bytes", "Memory that Redis uses", registry=LEVELS)
+REDIS_MEMORY_LIMIT = Gauge(
+    "sluice_redis_memory_limit_bytes", "Memory that Redis may use, 0 if there is no limit", registry=LEVELS
+)
+
+
+def exposition(*, levels: bool = False) -> bytes:
+    """Write the metrics of this process in Prometheus' text format; with `levels` how things stand in Redis, too."""
+    return generate_latest(REGISTRY) + (generate_latest(LEVELS) if levels else b"")

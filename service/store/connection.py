@@ -1,5 +1,6 @@
 """The connection to Redis, and the running of scripts over it."""
 
+import asyncio
 import re
 from importlib.resources import files
 from typing import Any
@@ -62,10 +63,11 @@ class Store(Struct, frozen=True):
         """Run one script, atomically. Raises redis.exceptions.RedisError."""
         return await self.scripts[script](keys=keys, args=args)
 
-    async def answers(self) -> bool:
-        """Tell whether Redis answers at all."""
+    async def answers(self, *, within_s: float = 5.0) -> bool:
+        """Tell whether Redis answers at all. Without the bound, a silent network could hold this up for twice its timeout."""
         try:
-            return bool(await self.redis.ping())
+            async with asyncio.timeout(within_s):
+                return bool(await self.redis.ping())
         except (RedisError, OSError, TimeoutError):
             return False
 

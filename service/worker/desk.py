@@ -1,6 +1,7 @@
 """What a worker has at hand, put together by the entrance; and the rule sets it has met so far."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -69,8 +70,14 @@ class Desk(Struct, kw_only=True):
     """Country (ISO 3166) of phone numbers of which nothing else says it; empty if there is none."""
     ticket_s: float = 20.0
     """For how long a ticket goes on claiming lanes; then it ends, and another one takes over."""
+    polled_at: float = msgspec.field(default_factory=time.monotonic)
+    """When this process last looked for work, also in vain (monotonic seconds): a worker that does not look is stuck."""
     named: Mapping[str, Sakari] = {}
     """Sakari accounts by name, beside the default one."""
+
+    def idle_s(self) -> float:
+        """For how many seconds this process has not looked for work."""
+        return time.monotonic() - self.polled_at
 
     def account(self, name: str) -> Sakari:
         """The client of an account.

@@ -60,7 +60,7 @@ class TicketWorker(Worker):
 
         arq asks Redis about itself first, and would end if it is away at that very moment.
         """
-        await _wait_for_redis(self._desk.store)
+        await _wait_for_redis(self._desk)
         log.info("worker ready", actions=sorted(self._desk.actions))
         while True:
             try:
@@ -88,6 +88,7 @@ class TicketWorker(Worker):
 
     async def _poll_iteration(self) -> None:
         """Poll once. arq would let a Redis error end the process; a restart of Redis is no reason to lose the workers."""
+        self._desk.polled_at = time.monotonic()
         try:
             await super()._poll_iteration()
         except (RedisError, OSError) as error:
@@ -133,7 +134,7 @@ async def work(settings: Found) -> None:
         clients = await open_accounts(stack, settings, store)
         desk = make_desk(store, clients.pop(DEFAULT_ACCOUNT), ACTIONS, wanted, named=clients)
         if wanted.metrics_port:
-            await stack.enter_async_context(exposing(store, wanted.metrics_host, wanted.metrics_port))
+            await stack.enter_async_context(exposing(store, wanted.metrics_host, wanted.metrics_port, desk.idle_s))
         worker = make_worker(desk, settings.of(StoreSettings).redis_url, wanted.grace_s)
         stack.push_async_callback(worker.close)
         try:
@@ -142,11 +143,12 @@ async def work(settings: Found) -> None:
             log.info("worker stopped")
 
 
-async def _wait_for_redis(store: Store) -> None:
+async def _wait_for_redis(desk: Desk) -> None:
     """Return once Redis is there. Raises SettingsError if it cannot keep what is promised."""
     while True:
+        desk.polled_at = time.monotonic()
         try:
-            for warning in await durability.check(store):
+            for warning in await durability.check(desk.store):
                 log.warning(warning)
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("redis away", error=type(error).__name__, hint="trying again every second")

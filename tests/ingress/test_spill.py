@@ -174,3 +174,12 @@ async def test_a_file_that_another_process_has_just_brought_in_costs_nothing(spi
     shelf = _Shelf()
 
     assert await spill.drain(shelf.store) == 2
+
+
+async def test_processes_with_one_number_on_one_folder_overwrite_nothing(tmp_path: Path) -> None:
+    """As in containers, where each is process 1: same millisecond, same count."""
+    for body in (b"one", b"other"):
+        await Spill(tmp_path, MOST).put(ROUTE, _delivery(body))
+    shelf = _Shelf()
+    assert await Spill(tmp_path, MOST).drain(shelf.store) == 2
+    assert {spilled.body for spilled in shelf.taken} == {b"one", b"other"}

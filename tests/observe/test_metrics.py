@@ -7,7 +7,9 @@ from service.observe import metrics
 
 def test_every_metric_is_exported_with_a_help_text() -> None:
     metrics.RUNS.labels("r", "done").inc()
-    families = {family.name: family for family in text_string_to_metric_families(metrics.exposition().decode())}
+    families = {
+        family.name: family for family in text_string_to_metric_families(metrics.exposition(levels=True).decode())
+    }
     assert set(families) >= {
         "sluice_deliveries",
         "sluice_events",
@@ -17,6 +19,7 @@ def test_every_metric_is_exported_with_a_help_text() -> None:
         "sluice_rules_reloads",
         "sluice_ruleset_info",
         "sluice_rules_broken_files",
+        "sluice_lanes",
         "sluice_sakari_calls",
         "sluice_sakari_seconds",
         "sluice_sakari_waited_seconds",
@@ -29,9 +32,17 @@ def test_every_metric_is_exported_with_a_help_text() -> None:
 
 
 def test_labels_are_bounded_words() -> None:
-    names = {name for collector in metrics.REGISTRY._collector_to_names for name in collector._labelnames}  # type: ignore[attr-defined]
+    collectors = [
+        collector for registry in (metrics.REGISTRY, metrics.LEVELS) for collector in registry._collector_to_names
+    ]
+    names = {name for collector in collectors for name in collector._labelnames}  # type: ignore[attr-defined]
     assert names <= {"source", "verdict", "outcome", "rule", "mode", "state", "result", "version"} | {
         "account",
         "endpoint",
         "reason",
     }
+
+
+def test_who_does_not_look_at_redis_tells_nothing_of_it() -> None:
+    """A worker's zero would say that Redis is away, and that an ingress is there."""
+    assert b"sluice_redis_up" not in metrics.exposition()

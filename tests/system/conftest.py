@@ -199,6 +199,20 @@ async def _answers(url: str, log: Path) -> None:
 
 
 @contextlib.asynccontextmanager
+async def silent_redis() -> AsyncIterator[str]:
+    """A Redis that takes connections and never answers, like one behind a network that swallows packets."""
+    over = asyncio.Event()
+
+    async def keep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(keep, "127.0.0.1", 0) as server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+        over.set()
+
+
+@contextlib.asynccontextmanager
 async def opened(environ: dict[str, str]) -> AsyncIterator[Installation]:
     store = open_store(environ["SLUICE_REDIS_URL"], Options())
     async with httpx.AsyncClient(trust_env=False, timeout=15) as http:

@@ -8,15 +8,16 @@ import httpx
 import pytest
 
 from service.errors import SettingsError
-from service.store import Store
+from service.store import Options, Store, open_store
 from service.store.pace import SharedPace
 from service.worker.exposition import exposing
+from tests.system.conftest import silent_redis
 
 
 @pytest.fixture
 async def http(store: Store) -> AsyncIterator[httpx.AsyncClient]:
     async with (
-        exposing(store, "127.0.0.1", 0) as port,
+        exposing(store, "127.0.0.1", 0, lambda: 0.0) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
         yield client
@@ -47,8 +48,30 @@ async def test_it_is_alive_and_has_nothing_else(http: httpx.AsyncClient) -> None
     assert (await http.post("/metrics")).status_code == 404
 
 
+async def test_a_worker_that_stopped_looking_for_work_is_not_alive(store: Store) -> None:
+    idle = iter((59.0, 61.0))
+    async with (
+        exposing(store, "127.0.0.1", 0, lambda: next(idle)) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+    ):
+        assert (await client.get("/livez")).status_code == 200
+        answer = await client.get("/livez")
+    assert (answer.status_code, "61 s" in answer.text) == (503, True)
+
+
+async def test_a_silent_redis_does_not_hold_up_our_own_counts() -> None:
+    async with silent_redis() as url:
+        store = open_store(url, Options())
+        async with (
+            exposing(store, "127.0.0.1", 0, lambda: 0.0) as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+        ):
+            assert "sluice_runs_total" in (await client.get("/metrics")).text
+        await store.close()
+
+
 async def test_nonsense_is_hung_up_on(store: Store) -> None:
-    async with exposing(store, "127.0.0.1", 0) as port:
+    async with exposing(store, "127.0.0.1", 0, lambda: 0.0) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"x" * 100_000)
         with contextlib.suppress(ConnectionError):
@@ -57,7 +80,7 @@ async def test_nonsense_is_hung_up_on(store: Store) -> None:
 
 
 async def test_a_port_that_is_taken_is_named(store: Store) -> None:
-    async with exposing(store, "127.0.0.1", 0) as port:
+    async with exposing(store, "127.0.0.1", 0, lambda: 0.0) as port:
         with pytest.raises(SettingsError, match="SLUICE_METRICS_PORT"):
-            async with exposing(store, "127.0.0.1", port):
+            async with exposing(store, "127.0.0.1", port, lambda: 0.0):
                 pass

@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from service.dev.processes import embedded_redis, free_port, running, sluice
 from service.settings import WorkSettings
 from service.store import Acceptor, Options, Store, keys, lanes, open_store, rulesets
-from service.worker.main import TicketWorker, make_desk, make_worker
+from service.worker.main import TicketWorker, _wait_for_redis, make_desk, make_worker
 from tests.system.conftest import environment, until
 from tests.worker.conftest import Bench, FarSide, MakeBench
 
@@ -204,3 +206,48 @@ async def test_a_job_that_was_cut_off_does_not_keep_the_worker_from_closing(
     worker.tasks["drain:0"] = asyncio.create_task(asyncio.sleep(3600))
     await worker.close()
     assert worker._pool is None
+
+
+async def test_a_worker_is_alive_also_while_redis_is_away(tmp_path: Path) -> None:
+    port = free_port()
+    environ = environment(f"redis://127.0.0.1:{free_port()}/0", tmp_path, SLUICE_METRICS_PORT=str(port))
+    async with (
+        running(*sluice("work"), environ=environ, log=tmp_path / "log"),
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+
+        async def alive() -> bool:
+            with contextlib.suppress(httpx.TransportError):
+                return (await http.get(f"http://127.0.0.1:{port}/livez")).status_code == 200
+            return False
+
+        assert await until(alive), (tmp_path / "log").read_text()
+
+
+async def test_a_worker_notes_when_it_looks_for_work(make_bench: MakeBench, redis_url: str) -> None:
+    bench = await make_bench(LOOK)
+    async with _working(bench, redis_url):
+        await bench.happen("a")
+        await _ended(bench, "a")
+        ended_at = time.monotonic()
+
+        async def looks_on() -> bool:
+            return bench.desk.polled_at > ended_at
+
+        await until(looks_on)
+
+
+async def test_a_worker_that_waits_for_redis_notes_that_too(make_bench: MakeBench) -> None:
+    bench = await make_bench(LOOK)
+    away = open_store(f"redis://127.0.0.1:{free_port()}/0", Options())
+    bench.desk.store = away
+    began = bench.desk.polled_at
+    waiting = asyncio.create_task(_wait_for_redis(bench.desk))
+
+    async def notes_again() -> bool:
+        return bench.desk.polled_at > began + 1
+
+    await until(notes_again)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await away.close()
