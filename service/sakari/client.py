@@ -10,7 +10,7 @@ import msgspec
 
 from service.errors import Permanent, Retryable, StepError, Uncertain
 from service.observe.metrics import SAKARI_CALLS, SAKARI_SECONDS
-from service.sakari.exchange import Answer, exchange
+from service.sakari.exchange import Answer, LastLook, exchange
 from service.sakari.gate import Caller, Gate
 from service.sakari.identity import Identity, concerns
 from service.sakari.models import Execution
@@ -149,8 +149,7 @@ class Sakari:
         self, method: str, path: str, *, params: dict[str, str] | None = None, body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """The envelope of a call that was done. A call with a body writes, so it is not to be repeated blindly."""
-        content, kind = (None, {}) if body is None else (_encode(body), {"Content-Type": "application/json"})
-        request = self._http.build_request(method, path, params=params, content=content, headers=kind)
+        request = self._http.build_request(method, path, params=params, **self._content(body))
         repeatable = body is None
         try:
             answer = await self._authorized(request, repeatable=repeatable, endpoint=_endpoint(path))
@@ -166,6 +165,13 @@ class Sakari:
         await self._gate.succeeded(self._caller)
         return envelope_
 
+    def _content(self, body: dict[str, Any] | None) -> dict[str, Any]:
+        if body is None:
+            return {}
+        encoded = _encode(body)
+        about = {"Content-Type": "application/json", "Content-Length": str(len(encoded))}
+        return {"content": LastLook(encoded, self._check), "headers": about}
+
     async def _authorized(self, request: httpx.Request, *, repeatable: bool, endpoint: str) -> Answer:
         """The answer; after a 401, the answer to one more try with a new token."""
         for _ in range(2):
@@ -173,7 +179,11 @@ class Sakari:
             request.headers["Authorization"] = f"Bearer {token.access_token}"
             await self._gate.enter(self._caller)
             self._check()
-            answer = await self._measured(request, repeatable=repeatable, endpoint=endpoint)
+            try:
+                answer = await self._measured(request, repeatable=repeatable, endpoint=endpoint)
+            except StepError:
+                self._check()  # it may be the last look that broke the call off
+                raise
             if answer.status != httpx.codes.UNAUTHORIZED:
                 return answer
             await self._tokens.drop(token)

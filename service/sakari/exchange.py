@@ -5,7 +5,7 @@ A failure of the transport leaves here as a StepError; what an answer means is d
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -83,6 +83,22 @@ class _TooLarge(Exception):
 
 
 _FAILURES = (httpx.HTTPError, aiohttp.ClientError, OSError, TimeoutError, _TooLarge)
+
+
+class LastLook(httpx.AsyncByteStream):
+    """A body that is looked after until it leaves: `check` may raise when the connection is there and the bytes are next.
+
+    Opening a connection takes its time, and a process may be paused meanwhile for longer than its lease. What is left
+    unguarded is the moment between this look and the kernel's taking the bytes.
+    """
+
+    def __init__(self, body: bytes, check: Callable[[], None]) -> None:
+        self._body = body
+        self._check = check
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._check()
+        yield self._body
 
 
 async def exchange(http: httpx.AsyncClient, request: httpx.Request, *, repeatable: bool, within_s: float) -> Answer:

@@ -125,3 +125,22 @@ async def test_a_guard_is_asked_after_the_token_came_and_before_anything_is_writ
     assert rig.sandbox.writes == []
     await rig.sakari.write_attributes("contacts", {"hubspot": {"id": 1}})
     assert len(rig.sandbox.writes) == 1
+
+
+async def test_a_guard_is_asked_again_when_the_connection_is_there(rig: Rig) -> None:
+    """While it was opened, the process may have slept through its lease."""
+    asked: list[int] = []
+
+    def refuse_from_the_second_on() -> None:
+        asked.append(len(rig.sandbox.writes))
+        if len(asked) > 1:
+            raise LeaseLost("lane")
+
+    await rig.tokens.get()
+    with pytest.raises(LeaseLost):
+        await rig.sakari.guarded(refuse_from_the_second_on).write_attributes("contacts", {"hubspot": {"id": 1}})
+    assert len(asked) == 3  # before the call, before the bytes, and to tell the failure
+    assert rig.sandbox.writes == []
+    assert rig.calls("/attributes/contacts") in ({}, {"400": 1})
+    await rig.sakari.write_attributes("contacts", {"hubspot": {"id": 1}})
+    assert len(rig.sandbox.writes) == 1
