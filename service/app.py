@@ -20,7 +20,7 @@ from service.console.session import Tokens
 from service.errors import SettingsError, StoreUnavailable
 from service.ingress.admin import admin, describe
 from service.ingress.gate import Bearers
-from service.ingress.http import fault, livez, readyz, too_deep, webhook
+from service.ingress.http import away, broken, fault, livez, readyz, too_deep, webhook
 from service.ingress.metrics import metrics
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
@@ -84,7 +84,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
             *(_for_operators(ingress, opened, desk, stopping) if ingress.admin_token else []),
         ],
         lifespan=[life],
-        exception_handlers={HTTPException: fault, RecursionError: too_deep},
+        exception_handlers={HTTPException: fault, RecursionError: too_deep, RedisError: away, Exception: broken},
         openapi_config=describe(Bearers(ingress.admin_token, ingress.viewer_token)) if ingress.admin_token else None,
         logging_config=None,
     )

@@ -72,9 +72,10 @@ async def show_dead(letter_id: str, unmasked: bool, as_json: bool) -> None:
     """Show one dead letter: why it died, what was tried, and the event that it came from."""
     async with opened() as store:
         letter = await _letter(store, letter_id)
-        event = await journal.read(store, letter.event_id) if letter.event_id else None
+        event_id = letter.event_id or await journal.id_of(store, letter.run_key.rpartition("/")[0])
+        event = await journal.read(store, event_id) if event_id else None
         story = await journal.story(store, event) if event else None
-    shown = _shown(letter)
+    shown = {**_shown(letter), "event_id": event_id}
     if unmasked and letter.body:
         shown["body"] = letter.body.decode(errors="replace")
     if as_json:
@@ -86,6 +87,9 @@ async def show_dead(letter_id: str, unmasked: bool, as_json: bool) -> None:
             out.print(view.printable(f"{name:<12} {text}"), highlight=False, markup=False, soft_wrap=True)
     for line in view.lines(story, masked=not unmasked) if story else []:
         out.print(line, highlight=False, soft_wrap=True)
+    if letter.kind == "rule":
+        again = f"sluice events replay {event_id}" if event_id else "sluice events replay"
+        out.print(f"    Mend the rule; then `{again}` runs the event through it.", style="dim", highlight=False)
 
 
 @dead_letters.command("retry")
@@ -127,7 +131,7 @@ async def _settle(
     if settled.gone:
         out.print(f"{settled.gone} were taken care of already.", highlight=False)
     if settled.refused:
-        out.print(f"{settled.refused} hold no run that could be tried again (see `sluice dead show`).")
+        out.print(f"{settled.refused} hold no run that could be tried again: `sluice dead show` says what to do.")
     return 1 if settled.refused or (letter_ids and settled.gone) else 0
 
 

@@ -5,11 +5,11 @@ import rich_click as click
 
 from service.cli import rule_sets
 from service.cli.as_test import NotATest, as_test
-from service.cli.command import command, err, json_option, opened, out
+from service.cli.command import ago, command, err, json_option, opened, out
 from service.dev import verdict_lines, view
 from service.engine import RuleSet
 from service.insight.masking import hide
-from service.insight.stories import would
+from service.insight.stories import Sought, search, would
 from service.insight.verdicts import masked_steps
 from service.store import journal
 from service.store.journal import Story
@@ -22,24 +22,36 @@ def events() -> None:
 
 
 @events.command("list")
+@click.option("--object", "object_id", default="", help="An object's id, or type/id.")
+@click.option("--rule", default="", help="A rule that matched, in whatever mode.")
+@click.option("--outcome", default="", help="What came of it: done, dead, superseded, shadow … or none.")
+@click.option("--since", metavar="AGO", help="Accepted within this time, e.g. 2h or 7d.")
 @click.option("--most", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
+@click.option(
+    "--look", type=click.IntRange(1), default=20_000, show_default=True, help="How far back to look, in events."
+)
 @json_option
 @command
-async def list_events(most: int, as_json: bool) -> None:
-    """List the newest events with what came of them."""
+async def list_events(
+    object_id: str, rule: str, outcome: str, since: str | None, most: int, look: int, as_json: bool
+) -> None:
+    """List the newest events that fit, with what came of them."""
+    sought = Sought(object=object_id, rule=rule, outcome=outcome, since=ago(since) or 0)
     async with opened() as store:
-        stories = await journal.stories(store, await journal.newest(store, most))
+        found = await search(store, sought, most=most, look=look)
     if as_json:
-        click.echo(msgspec.json.encode([hide(plain(story), story.entry.event) for story in stories]))
+        click.echo(msgspec.json.encode([hide(plain(story), story.entry.event) for story in found.stories]))
         return
-    for story in stories:
+    for story in found.stories:
         event = story.entry.event
         runs = ", ".join(f"{rule}: {state}" for rule, state in story.states.items()) or "no rule"
-        out.print(
-            f"{story.id}  {event.type:<24} {event.lane:<44} {runs}", highlight=False, markup=False, soft_wrap=True
-        )
-    if not stories:
-        out.print("No events yet.")
+        what = f"{event.type} {event.object_id}"
+        line = f"{view.day(int(story.id.partition('-')[0]))}  {story.id}  {what:<32} {runs}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    if not found.stories:
+        out.print("No events yet." if sought == Sought() else f"None of {found.looked} events fits.")
+    elif found.more and sought != Sought():
+        out.print(f"{found.looked} events were looked at; there may be others.", style="dim", highlight=False)
 
 
 @events.command("show")

@@ -5,16 +5,20 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import structlog
 from litestar import MediaType, Request, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
+from redis.exceptions import RedisError
 
 from service.errors import Refusal, StoreUnavailable, TooLarge
 from service.ingress.receive import Answer, Desk, receive
 from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, RETRIED
 from service.sources.delivery import Delivery, Route
 from service.store import Store
+
+log = structlog.get_logger("sluice.ingress")
 
 
 class Fault(Struct, frozen=True):
@@ -91,6 +95,18 @@ def fault(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Answer what Litestar itself refuses (no such path, wrong method, bad query) in the form of all our answers."""
     word = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     return _json(Fault(word, error.detail), error.status_code)
+
+
+def away(_: Request[Any, Any, Any], error: RedisError) -> Response[bytes]:
+    """Answer a look at Redis that is not possible just now."""
+    log.warning("redis away", error=type(error).__name__)
+    return _json(Fault("store_unavailable", "Redis does not answer as it should. Try again in a moment."), 503)
+
+
+def broken(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer a fault of Sluice itself, and log where it happened."""
+    log.error("request broke", path=request.scope["path"], exc_info=error)
+    return _json(Fault("internal_error", "A fault of Sluice itself; the log says where."), 500)
 
 
 def too_deep(_: Request[Any, Any, Any], __: RecursionError) -> Response[bytes]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from service.errors import SettingsError
 from service.store.connection import Store
 
 _OLDEST = (6, 2)
+_SKEW_S = 2.0
 _FIRST_KNOCK_S = 0.001
 _LAST_KNOCK_S = 0.02
 
@@ -23,15 +25,27 @@ async def check(store: Store) -> list[str]:
     that; and the client's own errors if it does not answer.
     """
     await _version(store)
+    skew = await _clock(store)
     if (await store.redis.info("replication")).get("role") == "slave":
         return ["this Redis is a replica and refuses writes: nothing is accepted until it is promoted"]
-    return await _fsync(store) + await _eviction(store) + ailments(await store.redis.info("persistence"))
+    return skew + await _fsync(store) + await _eviction(store) + ailments(await store.redis.info("persistence"))
 
 
 async def _version(store: Store) -> None:
     version = str((await store.redis.info("server")).get("redis_version", ""))
     if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < _OLDEST:
         raise SettingsError([f"this Redis is {version}; Sluice needs {'.'.join(map(str, _OLDEST))} or later"])
+
+
+async def _clock(store: Store) -> list[str]:
+    before = time.time()
+    seconds, micros = await store.redis.time()
+    off_s = seconds + micros / 1e6 - (before + time.time()) / 2
+    if abs(off_s) < _SKEW_S:
+        return []
+    return [
+        f"the clocks of Redis and of this machine are {abs(off_s):.0f} s apart: retries and expiries are as wrong; use NTP"
+    ]
 
 
 async def _fsync(store: Store) -> list[str]:

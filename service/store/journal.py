@@ -30,6 +30,12 @@ async def read(store: Store, event_id: str) -> Journalled | None:
     return _decoded(*found[0]) if found else None
 
 
+async def id_of(store: Store, fact_key: str) -> str:
+    """Find the event of a fact, as long as its claim is kept; empty if it is not."""
+    claim = await store.redis.get(keys.CLAIM + fact_key)
+    return claim.decode().partition(" ")[0] if claim else ""
+
+
 async def back(store: Store, *, before: str = "", since: int = 0, most: int) -> list[Journalled]:
     """Fetch events newest first: those before an event id or an instant (ms), accepted at `since` (ms) or later."""
     last = f"({before}" if before else "+"

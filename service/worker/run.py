@@ -41,7 +41,7 @@ async def execute(lane: Lane, notes: Notes, desk: Desk) -> Ended | Postponed:
     """
     verdict: Ended | Postponed
     try:
-        verdict = _outcome(await _take_steps(lane, notes, desk))
+        verdict = _outcome(await _take_steps(lane, notes, desk), desk)
     except RecordBusy:
         return Postponed(
             desk.now() + _BUSY_MS, "record_busy", "another lane is writing to the same Sakari record", tried=False
@@ -78,9 +78,15 @@ async def _take_steps(lane: Lane, notes: Notes, desk: Desk) -> list[StepRecord]:
         raise Permanent("internal_error", f"a fault of Sluice itself, {type(error).__name__}; see the log") from error
 
 
-def _outcome(taken: list[StepRecord]) -> Ended:
-    """Sum the steps up: done if any was done, else superseded if any was, else skipped."""
+def _outcome(taken: list[StepRecord], desk: Desk) -> Ended:
+    """Sum the steps up: done if any was done, else superseded if any was, else skipped.
+
+    Reading does not count where something was to be written: who has only looked has done nothing.
+    """
     states = {record.state for record in taken}
+    writes = {record.state for record in taken if record.do in desk.actions and desk.actions[record.do].target}
+    if "superseded" in writes and "done" not in writes:
+        states = writes
     if "done" in states:
         return Ended("done")
     if "superseded" in states:

@@ -155,12 +155,32 @@ def test_events_are_listed_with_what_came_of_them(installed: Callable[..., Any])
     listed = sluice("events", "list")
 
     assert listed.exit_code == 0
-    assert listed.output.startswith(event)
-    assert "hubspot/1/contact/7" in listed.output
+    assert event in listed.output
+    assert "contact.updated 7" in listed.output
     assert "good: done, bad: dead" in listed.output
     (story,) = json.loads(sluice("events", "list", "--json").output)
     assert (story["id"], story["runs"]["bad"]["reason"]) == (event, "http_400")
     assert "ada@example.com" not in json.dumps(story)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (("--object", "7"), True),
+        (("--object", "contact/7", "--rule", "bad", "--outcome", "dead"), True),
+        (("--object", "8"), False),
+        (("--rule", "good", "--outcome", "dead"), False),
+        (("--since", "1h"), True),
+    ],
+)
+def test_events_are_found_by_object_rule_outcome_and_time(
+    installed: Callable[..., Any], given: tuple[str, ...], found: bool
+) -> None:
+    event = installed(accepted)
+    listed = sluice("events", "list", *given)
+    assert (event in listed.output) == found
+    assert found or listed.output == "None of 1 events fits.\n"
+    assert sluice("events", "list", "--since", "yesterday").exit_code == 2
 
 
 def test_an_event_is_shown_masked_unless_asked(installed: Callable[..., Any]) -> None:
@@ -230,6 +250,13 @@ def test_only_a_run_can_be_retried(installed: Callable[..., Any]) -> None:
     refused = sluice("dead", "retry", rule.id)
     assert refused.exit_code == 1
     assert "no run that could be tried again" in refused.output
+
+
+def test_a_rule_that_could_not_be_planned_says_how_to_go_on(installed: Callable[..., Any]) -> None:
+    event = installed(accepted)
+    (letter,) = (letter for letter in installed(lambda store: dead.newest(store, 10)) if letter.kind == "rule")
+    assert f"Mend the rule; then `sluice events replay {event}`" in sluice("dead", "show", letter.id).output
+    assert json.loads(sluice("dead", "show", letter.id, "--json").output)["event_id"] == event
 
 
 def test_a_dead_letter_can_be_dropped_once(installed: Callable[..., Any]) -> None:

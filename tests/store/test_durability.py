@@ -1,5 +1,6 @@
 """What Redis can promise is asked once: a broken promise stops the start, a doubt is a sentence."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,14 @@ async def test_a_replica_is_named(store: Store, tmp_path: Path) -> None:
         replica = open_store(url, Options())
         assert any("is a replica" in warning for warning in await durability.check(replica))
         await replica.close()
+
+
+async def test_clocks_that_disagree_are_a_warning(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine has one clock, so what this process reads of it is what is moved."""
+    honest = time.time
+    monkeypatch.setattr(time, "time", lambda: honest() - 20)
+    (warning,) = await durability.check(store)
+    assert "20 s apart" in warning
 
 
 async def test_a_file_that_could_not_be_written_is_a_warning(store: Store) -> None:

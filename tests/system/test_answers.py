@@ -226,6 +226,12 @@ async def test_a_redis_that_is_full_stores_nothing_by_halves(lonely: Installatio
         assert await lonely.store.redis.xlen(keys.JOURNAL) == 2
 
 
+async def test_a_look_at_redis_that_is_away_is_503_in_the_form_of_all_answers(lonely: Installation) -> None:
+    url = lonely.environ["SLUICE_PUBLIC_URL"] + "/api/events"
+    answer = await lonely.http.get(url, headers={"authorization": "Bearer admin-old"})
+    assert (answer.status_code, answer.json()["error"]) == (503, "store_unavailable")
+
+
 async def test_without_a_spill_folder_pipedrive_gets_503_too(tmp_path: Path) -> None:
     environ = environment(f"redis://127.0.0.1:{free_port()}/0", tmp_path, SLUICE_SPILL_DIR="")
     async with ingress(environ, tmp_path), opened(environ) as installation:

@@ -195,6 +195,16 @@ async def test_a_newer_fact_wins_and_the_older_one_ends_as_superseded(make_bench
     assert (record.state, record.reason, record.steps[0].state) == ("superseded", "newer_fact", "superseded")
 
 
+async def test_a_run_that_looked_and_whose_write_was_superseded_has_done_nothing(make_bench: MakeBench) -> None:
+    bench = await make_bench(LOOK, WRITE)
+    now = bench.now()
+    for name, at in (("newer", now), ("older", now - 1000)):
+        await bench.happen(name, at=at)
+        await bench.drain()
+    assert bench.did == ["look", "write", "look"]
+    assert [(await bench.ledger(name)).state for name in ("newer", "older")] == ["done", "superseded"]
+
+
 async def test_an_older_fact_still_writes_what_no_newer_one_has_written(make_bench: MakeBench, far: FarSide) -> None:
     bench = await make_bench(WRITE)
     await bench.store.redis.hset(keys.FENCE + "contacts/7", "a", str(bench.now() + 9999))  # type: ignore[misc]
