@@ -1,21 +1,26 @@
 """What the documents say is true: their rules lint, their tests pass, their generated parts are fresh, their settings exist."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+import rich_click as click
 
 from service import app
 from service.actions import ACTIONS
+from service.cli import main as sluice
 from service.cli.suite import recorded
 from service.dev import actions_page
-from service.engine import judge_all, load, read_cases, read_folder, render
+from service.engine import cover, examine, judge_all, load, read_cases, read_folder, render
 from service.worker import main as worker
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+COOKBOOK = ROOT / "docs" / "rules" / "cookbook"
+RECIPES = [page for page in PAGES if page.parent == COOKBOOK and page.name != "README.md"]
 
 
 def yaml_blocks(page: Path) -> list[str]:
@@ -61,6 +66,25 @@ def test_every_test_case_in_the_docs_passes(rules: str, block: str) -> None:
     } == {}
 
 
+@pytest.mark.parametrize("page", RECIPES, ids=lambda page: page.stem)
+def test_the_cases_of_a_recipe_notice_every_change_of_its_rules(page: Path) -> None:
+    rules, cases = yaml_blocks(page)
+    rule_set = load({"docs.yaml": rules.encode()}, ACTIONS).rule_set
+    read = read_cases({"docs.test.yaml": cases.encode()}, rule_set, ACTIONS, recorded)
+    assert [rule.id for rule in rule_set.rules if not cover(rule, read.cases, ACTIONS).complete] == []
+    assert [examine(rule, read.cases, ACTIONS).survivors for rule in rule_set.rules] == [()] * len(rule_set.rules)
+
+
+def test_all_recipes_can_stand_beside_the_rules_that_we_ship() -> None:
+    recipes = {f"{page.stem}.yaml": yaml_blocks(page)[0].encode() for page in RECIPES}
+    assert [render(problem) for problem in load({**read_folder(ROOT / "rules"), **recipes}, ACTIONS).problems] == []
+
+
+def test_the_index_of_the_cookbook_names_every_recipe() -> None:
+    table = (COOKBOOK / "README.md").read_text().partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| \[.*\]\(([\w-]+)\.md\) \|", table, re.MULTILINE)) == [page.stem for page in RECIPES]
+
+
 def test_the_rules_that_we_ship_lint() -> None:
     loaded = load(read_folder(ROOT / "rules"), ACTIONS)
     assert [render(problem) for problem in loaded.problems] == []
@@ -82,3 +106,35 @@ def test_the_readme_names_every_setting_and_no_other() -> None:
     }
     table = (ROOT / "README.md").read_text().partition("## Configuration")[2].partition("## Where")[0]
     assert set(re.findall(r"`(SLUICE_[A-Z0-9_]+)`", table)) == wanted
+
+
+def commands() -> Iterator[object]:
+    """Every `sluice …` that a page tells the reader to type, without its comment."""
+    for page in PAGES:
+        for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+            for line in re.findall(r"^(?:\.venv/bin/)?sluice (.*)$", block, re.MULTILINE):
+                yield pytest.param(line, id=f"{page.name}: {line.partition('  ')[0]}")
+
+
+@pytest.mark.parametrize("line", list(commands()))
+def test_every_command_in_the_docs_exists_and_takes_what_it_is_given(line: str) -> None:
+    command: click.Command = sluice
+    words = shlex.split(line, comments=True)
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    parser = command.make_parser(click.Context(command))
+    given, left, _ = parser.parse_args(words)  # names and arguments only: the files and ids are made up
+    assert left == []
+    assert [
+        parameter.name for parameter in command.params if parameter.required and not given.get(parameter.name)
+    ] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_a_heading_find_it(page: Path) -> None:
+    for path, anchor in re.findall(r"\]\(((?!https?:)[^)#]*)#([^)]+)\)", page.read_text()):
+        target = page.parent / path if path else page
+        titles = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, (
+            f"{path}#{anchor}"
+        )

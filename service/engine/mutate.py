@@ -73,7 +73,7 @@ def _step_mutants(rule: Rule, place: int, step: Step) -> Iterator[Mutant]:
 def _needless(rule: Rule) -> tuple[Leaf, ...]:
     """Conditions without which the rule is the same: `source: hubspot` where no other source could fire it anyway."""
     sources = {source for event in rule.events for source in sources_of(event.rpartition(".")[0])}
-    asked = [leaf for leaf in _conjuncts(rule.when) if leaf.operator != "exists"]
+    asked = [leaf for leaf in _conjuncts(rule.when) if (leaf.operator, leaf.test) != ("exists", False)]
     return tuple(
         leaf
         for leaf in asked

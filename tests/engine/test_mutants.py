@@ -93,6 +93,7 @@ def test_any_and_not_are_examined_as_a_whole() -> None:
         ("{ source: pipedrive }", "[person.created, person.updated]"),
         ("{ source: pipedrive, pipedrive.is_bulk_edit: false }", "deal.updated"),
         ("{ source: pipedrive, deal.a: 1, deal.b: 1 }", "deal.updated"),
+        ("{ source: pipedrive, deal.a: 1, deal.b: { exists: true } }", "deal.updated"),
     ],
 )
 def test_a_source_that_goes_without_saying_may_be_left_out(when: str, event: str) -> None:
@@ -101,7 +102,14 @@ def test_a_source_that_goes_without_saying_may_be_left_out(when: str, event: str
     assert not [change for part, change in changed if part.startswith("`source`") and change == "left out"]
 
 
-@pytest.mark.parametrize("when", ["{ source: pipedrive, deal.a: 1 }", "{ source: hubspot, deal.a: 1, deal.b: 1 }"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        "{ source: pipedrive, deal.a: 1 }",
+        "{ source: pipedrive, deal.a: 1, deal.b: { exists: false } }",
+        "{ source: hubspot, deal.a: 1, deal.b: 1 }",
+    ],
+)
 def test_a_source_among_several_matters(when: str) -> None:
     assert "left out" in [change for _, change in _of("source", one_rule(when))]
 
