@@ -1,6 +1,5 @@
 """What every command shares: where it prints, how it runs, which installation it looks at."""
 
-import asyncio
 import re
 import sys
 import time
@@ -10,6 +9,7 @@ from functools import wraps
 from typing import Any, NoReturn
 
 import rich_click as click
+import uvloop
 from rich.console import Console
 
 from service import settings
@@ -29,7 +29,7 @@ def command(function: Callable[..., Coroutine[Any, Any, int | None]]) -> Callabl
     @wraps(function)
     def run(**options: Any) -> None:
         try:
-            sys.exit(asyncio.run(function(**options)) or 0)
+            sys.exit(uvloop.run(function(**options)) or 0)
         except SettingsError as error:
             tell_settings(error)
         except NotStarted as error:
