@@ -7,10 +7,15 @@ from threading import Event, Thread
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from service.dev.processes import embedded_redis
 from service.observe.logs import where_it_broke
 from service.store import Options, Store, open_store
+
+# No test is about how fast this machine is just now.
+settings.register_profile("sluice", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sluice")
 
 
 @pytest.fixture(scope="session", autouse=True)
