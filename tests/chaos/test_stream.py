@@ -22,7 +22,7 @@ def made() -> Stream:
     return stream.make(Random(7), 2000, 20.0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(min_value=0), events=st.integers(min_value=1, max_value=300))
 def test_a_seed_gives_the_same_stream_and_schedule(seed: int, events: int) -> None:
     first, second = (stream.make(Random(seed), events, 5.0) for _ in range(2))

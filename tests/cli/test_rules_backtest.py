@@ -121,7 +121,7 @@ SETS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SETS, SETS, STAGES)
 def test_the_difference_is_what_the_other_rules_decide_when_they_are_asked(
     stage: Stage, old: list[tuple[str, str, str]], new: list[tuple[str, str, str]], stages: list[str]

@@ -146,9 +146,7 @@ def _fuzz(url: str) -> dict[str, Any]:
 
 
 def _call_often(operation: Any, name: str, told: dict[str, Any]) -> None:
-    @settings(
-        max_examples=25, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=25, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def call(case: Any) -> None:
         told["calls"] += 1

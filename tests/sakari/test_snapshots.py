@@ -204,7 +204,7 @@ WANTED = st.frozensets(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raws=st.lists(EXECUTIONS, max_size=80), wanted=WANTED)
 async def test_a_snapshot_gives_what_reading_everything_gives(
     store: Store, raws: list[dict[str, Any]], wanted: frozenset[Identity]

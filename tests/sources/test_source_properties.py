@@ -26,8 +26,6 @@ from tests.sources.deliveries import (
     the_event,
 )
 
-unhurried = settings(deadline=None)
-
 routes = st.sampled_from(list(ROUTES.values()))
 scalars = (
     st.none()
@@ -106,7 +104,7 @@ def is_sound(event: Event) -> bool:
     return event.attempt >= 0
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(routes, bodies)
 def test_normalise_never_raises_and_events_are_sound(route: Route, body: bytes) -> None:
     result = route.normalise(Verified(delivery(route.path, body), "v3"))
@@ -114,7 +112,6 @@ def test_normalise_never_raises_and_events_are_sound(route: Route, body: bytes) 
     assert all(msgspec.msgpack.encode((misfit.message, misfit.body)) for misfit in result.misfits)
 
 
-@unhurried
 @given(st.lists(hubspot_events, max_size=5))
 def test_every_element_becomes_an_event_or_a_misfit(batch: list[Any]) -> None:
     result = normalise(EVENTS, batch)
@@ -132,7 +129,6 @@ of_the_notification = st.fixed_dictionaries(
 others = st.lists(st.integers(1, 99).map(lambda number: hubspot(objectId=number)), max_size=3)
 
 
-@unhurried
 @given(of_the_notification, others, st.randoms(use_true_random=False))
 def test_fact_key_ignores_the_notification(told: dict[str, Any], others: list[Any], rng: random.Random) -> None:
     told_again = hubspot(**told)
@@ -142,7 +138,6 @@ def test_fact_key_ignores_the_notification(told: dict[str, Any], others: list[An
     assert normalise(EVENTS, batch).events[-1].fact_key == the_event(EVENTS, [hubspot()]).fact_key
 
 
-@unhurried
 @given(st.integers(0, 9), st.integers(0, 9))
 def test_delivery_key_ignores_only_the_attempt(attempt: int, event_id: int) -> None:
     one = the_event(EVENTS, [hubspot(attemptNumber=attempt, eventId=event_id)])
@@ -150,7 +145,6 @@ def test_delivery_key_ignores_only_the_attempt(attempt: int, event_id: int) -> N
     assert (one.delivery_key == other.delivery_key) == (event_id == 5)
 
 
-@unhurried
 @given(st.text(), st.text(), st.integers(0, 2**53), st.integers(1, 2**53))
 def test_fact_key_tells_value_time_and_object_apart(name: str, value: str, occurred_at: int, object_id: int) -> None:
     event = hubspot(propertyName=name, propertyValue=value, occurredAt=occurred_at, objectId=object_id)
@@ -163,7 +157,6 @@ def test_fact_key_tells_value_time_and_object_apart(name: str, value: str, occur
     assert keys[0] != keys[2]
 
 
-@unhurried
 @given(st.text(), st.text(), st.text(), st.text())
 def test_no_text_poses_as_two_fields(first: str, second: str, third: str, fourth: str) -> None:
     one = the_event(EVENTS, [hubspot("event.completed", a=first, b=second)])
@@ -176,7 +169,6 @@ def unpaired(*texts: str) -> list[str]:
     return [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
 
 
-@unhurried
 @given(st.integers(1, 4), st.integers(1, 99), st.randoms(use_true_random=False))
 def test_pipedrive_fact_key_ignores_the_notification(attempt: int, webhook: int, rng: random.Random) -> None:
     told_again = pipedrive(data=state, attempt=attempt, webhook_id=str(webhook), correlation_id="x")
@@ -204,7 +196,6 @@ header_values = (
 )
 
 
-@unhurried
 @given(routes, st.text(), st.text(), st.dictionaries(header_names, header_values), st.binary())
 def test_verify_raises_nothing_but_unverified(
     route: Route, method: str, query: str, headers: dict[str, str], body: bytes
@@ -215,7 +206,6 @@ def test_verify_raises_nothing_but_unverified(
         assert route.verify(request).delivery is request
 
 
-@unhurried
 @given(routes, wire_text, wire_text, st.binary(), st.integers(10**12, 10**13 - 1))
 def test_what_sign_signs_verify_accepts(route: Route, method: str, query: str, body: bytes, now: int) -> None:
     target = f"{route.path}?{query}"

@@ -63,7 +63,7 @@ async def test_a_burst_leaves_at_once_and_then_one_after_the_other(make_pace: Ma
     assert [at - NOW for at in left] == [0, 0, 0, 100, 200, 300, 400, 500]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rate=st.sampled_from([0.5, 3.0, 20.0, 250.0]),
     burst=st.integers(1, 10),
