@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=${1:-$(mktemp -d)}
-base=docker.io/library/python:3.13-slim-trixie
+base=localhost/python:stand-in
 store=(--root "$work/storage" --runroot "$work/run" --storage-driver overlay)
 authorities=/etc/ssl/certs/ca-certificates.crt
 
@@ -17,7 +17,7 @@ if ! buildah "${store[@]}" inspect "$base" >/dev/null 2>&1; then
   buildah "${store[@]}" commit --quiet --rm "$empty" "$base" >/dev/null
 fi
 buildah "${store[@]}" bud --quiet --isolation chroot --network host --pull-never --layers --format docker \
-  -v "$authorities:$authorities:ro" -f deploy/Dockerfile -t localhost/sluice:try . >/dev/null
+  --build-arg PYTHON="$base" -v "$authorities:$authorities:ro" -f deploy/Dockerfile -t localhost/sluice:try . >/dev/null
 size() { buildah "${store[@]}" images --noheading --format '{{.Size}}' "$1"; }
 echo "size: $(size localhost/sluice:try), of which $(size "$base") are the base"
 
