@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from service.engine.paths import FACTS, OBJECTS, SOURCES, head, is_path
-from service.engine.problem import Report, near
+from service.engine.problem import Report, near, nearest
 from service.engine.yaml_nodes import Position
 
 
@@ -46,4 +46,12 @@ def check_path(path: str, at: Position, words: Words, report: Report) -> bool:
 
 def _warn_of_other_object(path: str, at: Position, objects: Sequence[str], report: Report) -> None:
     message = f"`{path}`: the events of this rule carry no values of `{head(path)}`"
-    report.add("R308", at, message, near(head(path), [*objects, *SOURCES]), severity="warning")
+    report.add("R308", at, message, _right_word(head(path), objects), severity="warning")
+
+
+def _right_word(word: str, objects: Sequence[str]) -> str:
+    """The object that was meant; where the path has it right, it is the event that has not."""
+    slip = nearest(word, [name for name in objects if name not in OBJECTS]) if word in OBJECTS else ""
+    if slip:
+        return f"`{word}` is right, and `{slip}` in the rule's `event` is no object"
+    return near(word, [*objects, *SOURCES])

@@ -161,8 +161,13 @@ def render(problem: Problem) -> str:
 def near(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or else all known words."""
     known = list(known)
-    meant = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean `{meant[0]}`?" if meant else f"allowed: {', '.join(known)}"
+    meant = nearest(word, known)
+    return f"did you mean `{meant}`?" if meant else f"allowed: {', '.join(known)}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant; empty if it is like none."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), "")
 
 
 def one_of(word: str, choices: Iterable[str]) -> str:
