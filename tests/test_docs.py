@@ -14,8 +14,9 @@ from service.actions import ACTIONS
 from service.cli import main as sluice
 from service.cli.suite import recorded
 from service.dev import actions_page
-from service.engine import cover, examine, judge_all, load, read_cases, read_folder, render
+from service.engine import cover, examine, judge_all, load, read_cases, render
 from service.worker import main as worker
+from tests import shipped
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -77,7 +78,7 @@ def test_the_cases_of_a_recipe_notice_every_change_of_its_rules(page: Path) -> N
 
 def test_all_recipes_can_stand_beside_the_rules_that_we_ship() -> None:
     recipes = {f"{page.stem}.yaml": yaml_blocks(page)[0].encode() for page in RECIPES}
-    assert [render(problem) for problem in load({**read_folder(ROOT / "rules"), **recipes}, ACTIONS).problems] == []
+    assert [render(problem) for problem in load({**shipped.CONTENT, **recipes}, ACTIONS).problems] == []
 
 
 def test_the_index_of_the_cookbook_names_every_recipe() -> None:
@@ -86,7 +87,7 @@ def test_the_index_of_the_cookbook_names_every_recipe() -> None:
 
 
 def test_the_rules_that_we_ship_lint() -> None:
-    loaded = load(read_folder(ROOT / "rules"), ACTIONS)
+    loaded = load(shipped.CONTENT, ACTIONS)
     assert [render(problem) for problem in loaded.problems] == []
     assert len(loaded.rule_set.rules) >= 4
 

@@ -85,7 +85,7 @@ ACTION = Action(
 do: upsert_contact
 with:
   contact:
-    mobile: { country: US, number: "${contact.phone | e164}" }
+    mobile: { number: "${contact.phone | e164}" }
     firstName: "${contact.firstname}"
     hubspot: { id: "${contact.id}" }
   merge_strategy: append

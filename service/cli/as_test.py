@@ -12,9 +12,11 @@ from service.cli import yaml_text
 from service.engine import Case, Rule, RuleSet, judge_all, read_cases
 from service.engine.case import MockFailure, Trial
 from service.engine.case_event import ANYBODY, OCCURRED_AT, default_changed
+from service.engine.check_phones import FORMAT as PHONE_FILTER
 from service.engine.condition import leaves, paths
 from service.engine.judge import stands_alone
 from service.engine.paths import VERBS, sources_of
+from service.engine.template import Expression, expressions
 from service.engine.trial import attempt
 from service.model import Event
 from service.observe.fake import fake
@@ -96,8 +98,19 @@ def _anonymous(case: Case, rules: Sequence[Rule]) -> tuple[Case, list[str]]:
     made_up = _without_people(case, rules, asked, used, frozenset())
     if [_decision(attempt(rule, made_up, ACTIONS)) for rule in rules] == decided:
         return made_up, []
-    kept = {path for path in asked & case.event.values.keys() if made_up.event.values[path] != case.event.values[path]}
-    return _without_people(case, rules, asked, used, frozenset(kept)), sorted(kept)
+    differ = [path for path in sorted(asked) if made_up.event.values.get(path) != case.event.values.get(path)]
+
+    def with_real(kept: Sequence[str]) -> Case:
+        return _without_people(case, rules, asked, used, frozenset(kept))
+
+    def same(kept: Sequence[str]) -> bool:
+        return [_decision(attempt(rule, with_real(kept), ACTIONS)) for rule in rules] == decided
+
+    kept = next(([path] for path in differ if same([path])), differ)
+    for path in differ if len(kept) > 1 and same(kept) else ():
+        fewer = [other for other in kept if other != path]
+        kept = fewer if same(fewer) else kept
+    return with_real(kept), kept
 
 
 def _decision(trial: Trial) -> tuple[bool, str, list[tuple[str, str]]]:
@@ -116,9 +129,14 @@ def _without_people(
     own_id = f"{event.object_type}.id"
     object_id = event.object_id if {"object_id", own_id} & asked else ANYBODY
 
+    phones = {each.path for rule in rules for step in rule.steps for each in expressions(step.with_) if _is_phone(each)}
+
     def shown(values: dict[str, Any]) -> dict[str, Any]:
         wanted = {path: values[path] for path in values if path in asked | used and path != own_id}
-        return {path: v if path in kept else fake(v, path, words=path in asked) for path, v in wanted.items()}
+        return {
+            path: value if path in kept else fake(value, path, words=path in asked, phone=path in phones)
+            for path, value in wanted.items()
+        }
 
     timely = "occurred_at" in asked | used or any(
         leaf.operator in _BY_THE_CLOCK for rule in rules for leaf in leaves(rule.when)
@@ -144,6 +162,10 @@ def _without_people(
         now_ms=case.now_ms if timely else OCCURRED_AT,
         results=results,
     )
+
+
+def _is_phone(expression: Expression) -> bool:
+    return any(call.filter == PHONE_FILTER for call in expression.filters)
 
 
 def _head(story: Story, chosen: Iterable[Rule], kept: Sequence[str]) -> Iterator[str]:

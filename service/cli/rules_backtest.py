@@ -23,6 +23,10 @@ _MOST_RULE_SETS = 8
 
 _SAID = {"no": "nothing", "live": "a run", "shadow": "only recorded", "fails": "fails"}
 
+_COLUMNS = (
+    "Runs: as then, more, fewer, with other calls. Other: recorded only or failed, now or then. Objects: that differ."
+)
+
 
 @click.command("backtest")
 @click.option(
@@ -41,8 +45,9 @@ _SAID = {"no": "nothing", "live": "a run", "shadow": "only recorded", "fails": "
 async def backtest(since: str, until: str | None, against: str, folder: Path, most: int, as_json: bool) -> int:
     """Decide again about events that came in, under the rules in the folder `rules` or others, and show the difference.
 
-    Compared is what was decided when each event came in. Nothing is written, nothing is called. Exit 1 if there is a
-    difference.
+    Compared is what was decided when each event came in. Rules given with --against take the place of the folder `rules`: it is
+    they that are compared with what was decided, not with that folder. Nothing is written, nothing is called. Exit 1 if
+    there is a difference.
     """
     other = Path(against)
     if against and not other.is_dir():
@@ -126,6 +131,7 @@ def _tell(compared: Comparison, rule_set: RuleSet, name: str) -> None:
         rest = (tally.differently, tally.others)
         table.add_row(rule, f"{tally.same:,}", more, fewer, *(f"{n:,}" if n else "" for n in rest), _objects(tally))
     out.print(table)
+    out.print(_COLUMNS, style="dim", highlight=False)
     for rule, tally in differing.items():
         for example in tally.examples:
             _tell_example(rule, example)

@@ -7,7 +7,7 @@ from typing import Any
 import rich_click as click
 
 from service.actions import ACTIONS
-from service.cli.rule_draft import draft
+from service.cli.rule_draft import Unsuited, draft
 from service.cli.rules_schema import MODELINE, PLACE
 from service.engine import Loaded, load, read_paths, render
 from service.engine.check import ID
@@ -44,7 +44,7 @@ def new(rule_id: str, event: str | None, source: str | None, action: str, path: 
     _refuse_taken(rule_id, before)
     text = old or _head(path)
     added = ("" if text.endswith("\n") else "\n") + ("\n" if old else "")
-    added += _indented(draft(rule_id, event, source, ACTIONS[action]), text)
+    added += _indented(_drafted(rule_id, event, source, action), text)
     _refuse_unsound(rule_id, before, _loaded(folder, path, text + added), path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a" if old else "x", encoding="utf-8") as file:
@@ -56,6 +56,13 @@ def _ask(option: str, question: str, kind: Any) -> str:
     if not sys.stdin.isatty():
         raise click.UsageError(f"{option} is missing, and this is no terminal to ask on")
     return str(click.prompt(question, type=kind))
+
+
+def _drafted(rule_id: str, event: str, source: str, action: str) -> str:
+    try:
+        return draft(rule_id, event, source, ACTIONS[action])
+    except Unsuited as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _head(path: Path) -> str:

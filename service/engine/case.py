@@ -16,6 +16,8 @@ class Call(Struct, frozen=True):
     """Its arguments as the action gets them, as JSON types; empty if they could not be made."""
     fails: str = ""
     """The reason why its arguments could not be made."""
+    why: str = ""
+    """The same in words, which name the path; never part of what is expected."""
 
 
 class Firing(Struct, frozen=True):
@@ -64,6 +66,8 @@ class Trial(Struct, frozen=True):
     calls: tuple[Call, ...] = ()
     fails: str = ""
     """The reason why it fired but cannot be planned; it calls nothing then."""
+    why: str = ""
+    """The same in words, which name the path."""
     unanswered: str = ""
     """The step whose result later steps use and the case does not give; nothing after it is known."""
 

@@ -1,5 +1,6 @@
 """Nodes of `when` and `if` -> conditions."""
 
+import re
 from collections.abc import Callable
 from typing import Final, get_args
 
@@ -72,7 +73,32 @@ def _compile_path(path: str, node: Node, words: Words, report: Report) -> list[C
         message = f"`{path}` is compared with null"
         hint = "for a value that is not there write `{ exists: false }`; if null is meant, `{ eq: null }`"
         report.add("R309", node.key_at, message, hint, severity="warning")
+    if isinstance(node.value, str):
+        _warn_of_comparison(path, node.value, node, report)
     return [_compile_leaf(path, "in" if isinstance(node.value, tuple) else "eq", node, words, report)]
+
+
+_COMPARISON: Final = re.compile(r"(?:(==?|!=?|<>|>=?|<=?|=>|=<)\s*|(not)\s+)([^\s=<>!].*)", re.IGNORECASE)
+_OPERATOR: Final = {
+    **dict.fromkeys(("not", "!=", "!", "<>"), "ne"),
+    **dict.fromkeys((">=", "=>"), "gte"),
+    **dict.fromkeys(("<=", "=<"), "lte"),
+    ">": "gt",
+    "<": "lt",
+}
+
+
+def _warn_of_comparison(path: str, value: str, node: Node, report: Report) -> None:
+    """A plain value is compared as it stands, and no country is called `!= NO`."""
+    found = _COMPARISON.fullmatch(value.strip())
+    if found is None:
+        return
+    sign, word, rest = found.groups()
+    operator = _OPERATOR.get(sign or word.lower())
+    meant = f"{path}: {{ {operator}: {rest} }}" if operator else f"{path}: {rest}"
+    message = f"`{path}` is compared with the text `{value}`"
+    hint = f"did you mean `{meant}`? if this very text is meant, write `{{ eq: … }}`"
+    report.add("R317", node.at, message, hint, severity="warning")
 
 
 def _compile_leaf(path: str, name: str, node: Node, words: Words, report: Report) -> Condition | None:

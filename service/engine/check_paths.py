@@ -1,11 +1,13 @@
 """Whether a path names something that the rule's events, or its earlier steps, can carry."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from service.engine.paths import FACTS, OBJECTS, SOURCES, head, is_path
-from service.engine.problem import Report, near
+from service.engine.problem import Report, near, nearest
+from service.engine.properties import STANDARD
 from service.engine.yaml_nodes import Position
 
 
@@ -27,10 +29,7 @@ class Words(Struct, frozen=True):
 def check_path(path: str, at: Position, words: Words, report: Report) -> bool:
     """Note what is wrong with a path; False if it cannot be used at all."""
     if not is_path(path):
-        hint = f"`<object>.<property>`; {near(path, FACTS)}" if "." not in path else "words with dots between them"
-        if path in words.objects:
-            hint = f"paths are written in one word: `{path}.<property>: …`"
-        report.add("R301", at, f"`{path}` is not a path", hint)
+        report.add("R301", at, f"`{path}` is not a path", _right_form(path, words))
         return False
     first = head(path)
     own = path in FACTS or first in SOURCES or any(path.startswith(f"{word}.") for word in words.objects)
@@ -44,6 +43,33 @@ def check_path(path: str, at: Position, words: Words, report: Report) -> bool:
     return True
 
 
+_COMBINED: Final = {
+    "or": "`any:` takes a list of conditions of which one must hold",
+    "and": "`all:` takes a list of conditions of which all must hold; those of one mapping must all hold anyway",
+}
+"""What other languages call it -> what it is here."""
+
+
+def _right_form(path: str, words: Words) -> str:
+    """How a path is written, or what was probably meant by what is none."""
+    if path.lower() in _COMBINED:
+        return _COMBINED[path.lower()]
+    if path in words.objects:
+        return f"paths are written in one word: `{path}.<property>: …`"
+    if "." in path:
+        return "words with dots between them"
+    owner = next((word for word in words.objects if any(path in each.get(word, ()) for each in STANDARD.values())), "")
+    return f"did you mean `{owner}.{path}`?" if owner else f"`<object>.<property>`; {near(path, FACTS)}"
+
+
 def _warn_of_other_object(path: str, at: Position, objects: Sequence[str], report: Report) -> None:
     message = f"`{path}`: the events of this rule carry no values of `{head(path)}`"
-    report.add("R308", at, message, near(head(path), [*objects, *SOURCES]), severity="warning")
+    report.add("R308", at, message, _right_word(head(path), objects), severity="warning")
+
+
+def _right_word(word: str, objects: Sequence[str]) -> str:
+    """The object that was meant; where the path has it right, it is the event that has not."""
+    slip = nearest(word, [name for name in objects if name not in OBJECTS]) if word in OBJECTS else ""
+    if slip:
+        return f"`{word}` is right, and `{slip}` in the rule's `event` is no object"
+    return near(word, [*objects, *SOURCES])

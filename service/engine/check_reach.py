@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from service.engine.condition import All, Condition, Leaf, Not, paths
 from service.engine.operators import OPERATORS, Seen
-from service.engine.paths import OBJECTS_OF, SOURCES, VERBS_OF, event_sources, head, sources_of
+from service.engine.paths import OBJECTS_OF, SOURCES, VERBS, VERBS_OF, event_sources, has_object, head
 from service.engine.places import first_mention
-from service.engine.problem import Report
+from service.engine.problem import Report, nearest
 from service.engine.rule import Step
 from service.engine.values import MISSING
 from service.engine.yaml_nodes import Node, Position
@@ -64,7 +64,10 @@ def check_reach(
     """
     sources = fitting(when)
     for event, at in events.items():
-        if sources and not set(sources) & set(event_sources(event)):
+        unknown = event.rpartition(".")[2] in VERBS and not any(
+            has_object(source, _object(event)) for source in SOURCES
+        )
+        if sources and (unknown or not set(sources) & set(event_sources(event))):
             message = f"`{event}` never comes from {' or '.join(sources)}"
             report.add("R311", at, message, _what_they_have(event, sources), "warning")
     possible = [(event, source) for event in events for source in sources if source in event_sources(event)]
@@ -123,11 +126,13 @@ def _object(event: str) -> str:
 
 
 def _what_they_have(event: str, sources: tuple[str, ...]) -> str:
-    """The objects of the sources; if they have this one, its verbs."""
+    """The objects of the sources, or the one that was meant; if they have this one, its verbs."""
     word = _object(event)
-    having = [source for source in sources if source in sources_of(word)]
+    having = [source for source in sources if has_object(source, word)]
     if having:
         return "; ".join(f"{source} has {word}.{f', {word}.'.join(_verbs(word, source))}" for source in having)
+    if meant := nearest(word, [name for source in sources for name in OBJECTS_OF[source]]):
+        return f"did you mean `{meant}{event[len(word) :]}`?"
     return "; ".join(f"{source} has {', '.join(OBJECTS_OF[source])}" for source in sources)
 
 

@@ -37,7 +37,7 @@ def judge(case: Case, rule: Rule, trial: Trial) -> Iterator[Difference]:
     elif not trial.fired:
         yield Difference(rule.id, "", FIRES, SILENT)
     elif trial.fails != expected.fails:
-        yield Difference(rule.id, "its plan", _planned(expected.fails), _planned(trial.fails))
+        yield Difference(rule.id, "its plan", _planned(expected.fails), _planned(trial.fails, trial.why))
     else:
         yield from _judge_calls(rule, trial, expected)
 
@@ -83,7 +83,7 @@ def _judge_calls(rule: Rule, trial: Trial, expected: Firing) -> Iterator[Differe
 
 def _judge_call(rule_id: str, which: str, wanted: Call, made: Call) -> Iterator[Difference]:
     if wanted.fails != made.fails:
-        yield Difference(rule_id, which, _made(wanted.fails), _made(made.fails))
+        yield Difference(rule_id, which, _made(wanted.fails), _made(made.fails, made.why))
         return
     for path, left, right in _differing(wanted.args, made.args, ""):
         yield Difference(rule_id, f"{which}: {path}", left, right)
@@ -105,9 +105,13 @@ def _shown(value: Any) -> str:
     return ABSENT if value is ... else to_json(value)
 
 
-def _planned(reason: str) -> str:
-    return f"fails: {reason}" if reason else "succeeds"
+def _planned(reason: str, why: str = "") -> str:
+    return _failed(reason, why) if reason else "succeeds"
 
 
-def _made(reason: str) -> str:
-    return f"fails: {reason}" if reason else "is made"
+def _made(reason: str, why: str = "") -> str:
+    return _failed(reason, why) if reason else "is made"
+
+
+def _failed(reason: str, why: str) -> str:
+    return f"fails: {reason}; {why}" if why else f"fails: {reason}"

@@ -51,11 +51,14 @@ def is_path(text: str) -> bool:
     return text in FACTS or PATH.fullmatch(text) is not None
 
 
+def has_object(source: str, word: str) -> bool:
+    """Whether we know that the source has an object of this name."""
+    return word in OBJECTS_OF[source] or (source == "hubspot" and _TYPE_ID.fullmatch(word) is not None)
+
+
 def sources_of(word: str) -> tuple[str, ...]:
     """The sources that have an object of this name; all of them if we do not know."""
-    if _TYPE_ID.fullmatch(word):
-        return ("hubspot",)
-    return tuple(source for source in SOURCES if word in OBJECTS_OF[source]) or SOURCES
+    return tuple(source for source in SOURCES if has_object(source, word)) or SOURCES
 
 
 def event_sources(event: str) -> tuple[str, ...]:

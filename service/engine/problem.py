@@ -53,11 +53,13 @@ CODES: Final[dict[str, str]] = {
     "R314": "A property is probably misspelt",
     "R315": "A condition can never hold",
     "R316": "A `not` is unknown where a value is missing",
+    "R317": "A comparison is written as text",
     "R401": "A template is malformed",
     "R402": "A filter is unknown",
     "R403": "A filter cannot use this argument",
     "R404": "A path names no earlier step",
     "R405": "A phone number is not formatted",
+    "R406": "A template is spelled as elsewhere",
     "R501": "An action is unknown",
     "R502": "An argument is missing",
     "R503": "An argument is unknown",
@@ -161,8 +163,13 @@ def render(problem: Problem) -> str:
 def near(word: str, known: Iterable[str]) -> str:
     """A hint: the known word that was probably meant, or else all known words."""
     known = list(known)
-    meant = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean `{meant[0]}`?" if meant else f"allowed: {', '.join(known)}"
+    meant = nearest(word, known)
+    return f"did you mean `{meant}`?" if meant else f"allowed: {', '.join(known)}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant; empty if it is like none."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), "")
 
 
 def one_of(word: str, choices: Iterable[str]) -> str:

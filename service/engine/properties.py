@@ -97,16 +97,20 @@ STANDARD: Final[dict[str, dict[str, frozenset[str]]]] = {
 }
 """Source -> object -> the first word of its paths behind the object."""
 
-_SHORTEST = 5
+_SHORTEST = 4
 _LONG = 7
 """Letters from which on one wrong letter is a slip: `contact.stage` may well be a property, and is not `state`."""
+_WORDS_OF_THEIR_OWN: Final = frozenset(
+    ("context", "county", "create", "delete", "local", "note", "stat", "stats", "tile")
+)
+"""One letter away from a standard property, and names that somebody may well have given."""
 
 
 def meant(source: str, word: str, name: str) -> str | None:
     """The standard property that this name almost is; None if it is one, or like none.
 
-    Almost: the same but for capitals, `_` and `-`; or two letters are swapped; or one is wrong, missing or too many in a
-    long name. A digit that makes the difference is one that somebody put there (`phone2`).
+    Almost: the same but for capitals, `_` and `-`; or two letters are swapped; or one is missing or doubled; or, in a long
+    name, wrong or too many. A digit that makes the difference is one that somebody put there (`phone2`).
     """
     names = STANDARD.get(source, {}).get(word, frozenset())
     if not names or name in names:
@@ -114,6 +118,8 @@ def meant(source: str, word: str, name: str) -> str | None:
     by_fold, by_slip = _neighbours(source, word)
     if (found := by_fold.get(_fold(name))) is not None:
         return found
+    if name in _WORDS_OF_THEIR_OWN:
+        return None
     candidates = sorted({by_slip[slip] for slip in _slips(name) if slip in by_slip})
     return next((other for other in candidates if _is_one_slip(name, other) and _digits(other) == _digits(name)), None)
 
@@ -139,12 +145,19 @@ def _slips(name: str) -> set[str]:
 def _is_one_slip(name: str, other: str) -> bool:
     """Whether one letter is wrong, missing, too many, or swapped with the next: `counter` is not `country`."""
     long = min(len(name), len(other)) >= _LONG
-    if len(name) != len(other):
-        return long and min(name, other, key=len) in _slips(max(name, other, key=len))
+    if len(name) < len(other):
+        singular = f"{name}s" == other and not other.endswith(("ss", "us"))
+        return name in _slips(other) and (long or (name[0] == other[0] and not singular))
+    if len(name) > len(other):
+        return other in _slips(name) and (long or _with_one_doubled(other, name))
     wrong = [at for at in range(len(name)) if name[at] != other[at]]
     first, last = wrong[0], wrong[-1]
     swapped = last == first + 1 and name[first : last + 1] == other[last] + other[first]
     return (long and len(wrong) == 1) or swapped
+
+
+def _with_one_doubled(name: str, longer: str) -> bool:
+    return any(name[:at] + name[at - 1] + name[at:] == longer for at in range(1, len(name) + 1))
 
 
 def _digits(name: str) -> str:

@@ -24,7 +24,7 @@ def attempt(rule: Rule, case: Case, actions: Mapping[str, ActionKind]) -> Trial:
     live = rule if rule.mode == "live" else structs.replace(rule, mode="live")
     decision = decide(live, EventScope(case.event), case.now_ms, "")
     if isinstance(decision, PlanFailure):
-        return Trial(fired=True, fails=decision.reason)
+        return Trial(fired=True, fails=decision.reason, why=decision.message)
     return _carry_out(live, decision, case, actions) if isinstance(decision, Run) else Trial(fired=False)
 
 
@@ -54,7 +54,7 @@ def _call(action: ActionKind, step: Step, scope: StepScope) -> Call:
         if action.target is not None:
             action.target(args)
     except Permanent as fault:
-        return Call(step.do, fails=fault.reason)
+        return Call(step.do, fails=fault.reason, why=str(fault))
     return Call(step.do, msgspec.to_builtins(args))
 
 

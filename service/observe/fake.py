@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from service.observe.mask import is_personal
+from service.observe.mask import holds_phone, is_personal
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_PHONE = re.compile(r"\+?\d[\d ().-]{5,}\d")
+_PHONE = re.compile(r"[+(]?\d[\d ()./-]{5,}\d")
 _PLAIN = re.compile(r"-?\d{1,18}(\.\d+)?|\d{4}-\d{2}-\d{2}([T ][\d:.]+(Z|[+-]\d{2}:?\d{2})?)?")
 """Numbers and dates: they name nobody, unless the field says so."""
 _LONGEST_WORD = 40
@@ -21,8 +21,13 @@ _BY_NAME = (
 )
 
 
-def fake(value: Any, name: str, *, words: bool) -> Any:
-    """The value with everything personal replaced. `words`: whether single short words may stay (`active`, `won`)."""
+def fake(value: Any, name: str, *, words: bool, phone: bool = False) -> Any:
+    """The value with everything personal replaced.
+
+    `words`: whether single short words may stay (`active`, `won`). `phone`: a rule uses it as a phone number.
+    """
+    if phone and isinstance(value, str | int) and not isinstance(value, bool) and holds_phone(str(value)):
+        return 15550100123 if isinstance(value, int) else "+15550100123"
     if isinstance(value, dict):
         return {key: fake(inner, f"{name}.{key}", words=words) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,5 +1,6 @@
 """`sluice events show ID --as-test`: what was recorded passes as a test, and names nobody."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,24 @@ def test_what_decides_stays_even_if_it_looks_personal_and_the_reader_is_told() -
     assert "grace@navy.mil" in text
     assert "# Mind contact.email: it is as it came" in text
     assert "Hopper" not in text
+
+
+def test_only_the_values_that_decide_stay() -> None:
+    when = "{ contact.email: { ends_with: '@navy.mil' }, contact.firstname: { exists: true }"
+    rules = rules_of(re.sub(r"when: .*", f"when: {when}, contact.note: {{ contains: twice }} }}", WELCOME))
+    text = as_test(story(enrolled(), rules), rules, None)
+    assert re.findall("# Mind (.*):", text) == ["contact.email", "contact.note"]
+    assert "contact.firstname: Ada" in text
+
+
+@pytest.mark.parametrize("number", ["4915112345678", "(030) 1234567", 4915112345678])
+def test_a_number_that_a_step_formats_as_a_phone_number_is_made_up(number: object) -> None:
+    rules = rules_of(WELCOME.replace("contact.phone | e164", "contact.whatsapp | e164"))
+    event = enrolled(values={"contact.id": "1", **GRACE, "contact.whatsapp": number})
+    text = as_test(story(event, rules), rules, None)
+    assert passes(text, rules)
+    assert "4567" not in text
+    assert "5678" not in text
 
 
 def test_a_rule_that_stayed_silent_is_asked_for_by_name() -> None:

@@ -32,15 +32,17 @@ def new(*arguments: str, **more: str) -> Result:
     return CliRunner().invoke(main, ["rules", "new", *arguments], **more)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("action", list(ACTIONS))
+PEOPLE = [("contact.updated", "hubspot"), ("contact.enrolled", "hubspot"), ("person.created", "pipedrive")]
+LINKED = [("deal.updated", "pipedrive"), ("activity.created", "pipedrive"), ("lead.created", "pipedrive")]
+
+
 @pytest.mark.parametrize(
-    ("event", "source"),
+    ("action", "event", "source"),
     [
-        ("contact.updated", "hubspot"),
-        ("contact.enrolled", "hubspot"),
-        ("deal.updated", "hubspot"),
-        ("deal.updated", "pipedrive"),
-        ("person.created", "pipedrive"),
+        *((action, *known) for action in ACTIONS for known in PEOPLE),
+        *((action, *known) for action in ("fetch_executions", "update_attributes") for known in LINKED),
+        ("update_attributes", "deal.updated", "hubspot"),
+        ("update_attributes", "ticket.created", "hubspot"),
     ],
 )
 def test_a_new_rule_lints_and_calls_nothing_yet(action: str, event: str, source: str) -> None:
@@ -50,6 +52,39 @@ def test_a_new_rule_lints_and_calls_nothing_yet(action: str, event: str, source:
     assert loaded.problems == ()
     (rule,) = loaded.rule_set.rules
     assert (rule.id, rule.events, rule.mode, rule.steps[0].do) == ("first", (event,), "shadow", action)
+
+
+@pytest.mark.parametrize(
+    ("event", "source", "written", "absent"),
+    [
+        ("deal.updated", "pipedrive", 'pipedrive: { id: "${deal.person_id}" }', "${deal.id}"),
+        ("activity.created", "pipedrive", "activity.person_id: { exists: true }", "${activity.id}"),
+        ("deal.updated", "hubspot", "type: deals", "type: contacts"),
+    ],
+)
+def test_the_id_of_a_deal_is_never_a_persons(event: str, source: str, written: str, absent: str) -> None:
+    assert new("first", "--event", event, "--source", source, "--file", "rules/x.yaml").exit_code == 0
+    text = Path("rules/x.yaml").read_text()
+    assert written in text
+    assert absent not in text
+
+
+@pytest.mark.parametrize(
+    ("action", "event", "source", "why"),
+    [
+        ("upsert_contact", "deal.updated", "hubspot", "needs `phone`"),
+        ("upsert_contact", "company.enrolled", "hubspot", "needs `firstname`"),
+        ("fetch_executions", "deal.enrolled", "hubspot", "do not say whose"),
+        ("update_attributes", "2-123.updated", "hubspot", "do not say whose"),
+        ("upsert_contact", "deal.updated", "pipedrive", "use events of `person`"),
+        ("fetch_executions", "organization.updated", "pipedrive", "do not say whose"),
+    ],
+)
+def test_what_would_write_to_nobody_is_refused(action: str, event: str, source: str, why: str) -> None:
+    answer = new("first", "--event", event, "--source", source, "--action", action)
+    assert answer.exit_code == 2
+    assert why in " ".join(answer.output.replace("│", "").split())
+    assert list(Path("rules").iterdir()) == []
 
 
 def test_a_rule_is_added_below_what_is_there() -> None:
@@ -91,7 +126,7 @@ def test_a_file_that_cannot_take_a_rule_at_its_end_stays_as_it_is(old: str) -> N
 
 
 def test_a_rule_that_would_not_lint_is_not_written() -> None:
-    answer = new("first", "--event", "ticket.created", "--source", "hubspot", "--action", "upsert_contact")
+    answer = new("first", "--event", "contact.created", "--source", "hubspot", "--action", "upsert_contact")
     assert (answer.exit_code, "R312" in answer.stderr) == (1, True)
     assert list(Path("rules").iterdir()) == []
 

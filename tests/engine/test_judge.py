@@ -79,7 +79,8 @@ def test_what_happens_as_expected_passes(body: str) -> None:
 )
 def test_what_differs_is_told(body: str, found: tuple[str, str, str] | None) -> None:
     if found is None:  # fires, but has no phone number to call
-        assert differences(WON, body) == [("its plan", "succeeds", "fails: missing_value")]
+        actual = "fails: missing_value; rule r, step 1 (upsert_contact): the event carries no deal.phone"
+        assert differences(WON, body) == [("its plan", "succeeds", actual)]
     else:
         assert differences(WON, body) == [found]
 

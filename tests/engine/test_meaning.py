@@ -160,6 +160,17 @@ def test_a_not_needs_an_answer(kind: str, when: str, found: list[str]) -> None:
         ("contact.enrolled", "{ contact.counter: x }", []),
         ("contact.enrolled", "{ contact.stage: x }", []),
         ("contact.enrolled", "{ contact.emial: x }", ["R314"]),
+        ("contact.enrolled", "{ contact.phne: x }", ["R314"]),
+        ("contact.enrolled", "{ contact.phoone: x }", ["R314"]),
+        ("contact.enrolled", "{ contact.ctiy: x }", ["R314"]),
+        ("person.updated", "{ person.phne: x }", ["R314"]),
+        ("deal.updated", "{ deal.statu: x }", ["R314"]),
+        ("deal.updated", "{ deal.statuss: x }", ["R314"]),
+        ("contact.enrolled", "{ contact.county: x }", []),
+        ("contact.enrolled", "{ contact.mail: x }", []),
+        ("contact.enrolled", "{ contact.states: x }", []),
+        ("ticket.enrolled", "{ ticket.context: x }", []),
+        ("person.updated", "{ person.note: x }", []),
         ("contact.enrolled", "{ contact.lifecyclestoge: x }", ["R314"]),
         ("deal.enrolled", "{ source: hubspot, deal.dealstag: x }", ["R314"]),
         ("deal.updated", "{ source: pipedrive, deal.stage_ids: x }", ["R314"]),
@@ -195,3 +206,42 @@ def test_a_phone_number_is_one_that_sakari_knows(number: str, found: list[str]) 
         then=f"[{{ do: upsert_contact, with: {{ contact: {{ mobile: {{ number: {number} }} }} }} }}]",
     )
     assert [problem.code for problem in load({"r.yaml": text.encode()}, ACTIONS).problems] == found
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("== NO", ["R317"]),
+        ("'!= NO'", ["R317"]),
+        ("not NO", ["R317"]),
+        ("'> 5'", ["R317"]),
+        ("'>=5'", ["R317"]),
+        ("{ eq: not amused }", []),
+        ("Norway", []),
+        ("nothing", []),
+        ("'=> 5'", ["R317"]),
+        ("'=>'", []),
+        ("'>'", []),
+        ("'-5'", []),
+    ],
+)
+def test_a_comparison_that_is_only_text_is_told(value: str, found: list[str]) -> None:
+    assert codes(f"{{ contact.country: {value} }}", "contact.enrolled") == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{{contact.city}}", ["R406"]),
+        ("Hi {{ contact.city | upper }}!", ["R406"]),
+        ("$contact.city", ["R406"]),
+        ("${contact.city}", []),
+        ("$${contact.city}", []),
+        ("it costs $5.50, or {{price}}", []),
+        ("$price.net", []),
+    ],
+)
+def test_a_template_of_another_language_is_told(text: str, found: list[str]) -> None:
+    step = f'[{{ do: fetch_executions, with: {{ campaign: "{text}" }} }}]'
+    loaded = load({"r.yaml": rule(event="contact.enrolled", then=step).encode()}, ACTIONS)
+    assert [problem.code for problem in loaded.problems] == found

@@ -27,7 +27,13 @@ def codes(when: str = "", then: str = "", kind: str = "contact.updated") -> list
         ("person.updated", "{ all: [{ source: hubspot }, { person.name: x }] }", ["R311"]),
         ("deal.updated", "{ source: hubspot }", []),
         ("2-77.updated", "{ source: pipedrive }", ["R311"]),
-        ("gizmo.updated", "{ source: pipedrive }", []),
+        ("gizmo.updated", "{ source: pipedrive }", ["R311"]),
+        ("contacts.updated", "", ["R311"]),
+        ("contakt.updated", "{ source: hubspot }", ["R311"]),
+        ("organisation.created", "{ source: pipedrive }", ["R311"]),
+        ("contacts.enrolled", "{ source: [hubspot, pipedrive] }", ["R311"]),
+        ("2-77.updated", "{ source: hubspot }", []),
+        ("0-136.updated", "", []),
         ("contact.updated", "{ source: { exists: true } }", []),
         ("contact.updated", "{ source: hubspot, not: { source: hubspot } }", ["R315"]),
         ("person.restored", "", ["R311"]),
@@ -68,7 +74,7 @@ def test_a_source_has_its_own_objects(kind: str, when: str, found: list[str]) ->
         ("deal.updated", "{ deal.a: 1, deal.b: 2 }", []),
         ("deal.updated", "{ source: hubspot, deal.a: 1, deal.b: 2 }", ["R312"]),
         ("deal.updated", "{ any: [{ source: pipedrive }, { deal.c: 1 }], deal.a: 1, deal.b: 2 }", []),
-        ("gizmo.updated", "{ source: hubspot, gizmo.a: 1, gizmo.b: 2 }", ["R312"]),
+        ("2-77.updated", "{ source: hubspot, 2-77.a: 1, 2-77.b: 2 }", ["R312"]),
     ],
 )
 def test_a_change_of_hubspot_brings_one_property(kind: str, when: str, found: list[str]) -> None:
