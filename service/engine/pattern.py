@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from math import prod
-from re import _constants, _parser  # type: ignore[attr-defined]  # the compiler's own view of a pattern
+from re import _constants, _parser  # the compiler's own view of a pattern
 from typing import Any, Final
 
 LONGEST_PATTERN: Final = 500
