@@ -411,5 +411,5 @@ def test_any_interleaving_keeps_the_promises(redis_url: str) -> None:
     machine = type("Machine", (Interleavings,), {"url": redis_url})
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=60, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
+        settings=settings(max_examples=40, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
     )
