@@ -5,10 +5,12 @@ Source of the fields: the request example of `POST …/attributes/{attributeType
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import FieldInfo
 
 from service import phones
 from service.actions.action import Target
@@ -214,9 +216,7 @@ def target(kind: str, contact: SakariContact, named: tuple[str, str]) -> Target:
 def only(contact: SakariContact, attributes: frozenset[str], named: tuple[str, str]) -> SakariContact:
     """The contact with its identity and, of what it sets, only `attributes` (dotted, as `target` names them)."""
     kept = attributes | {named[0]}
-    changes: dict[str, Any] = {
-        field.name: UNSET for field in msgspec.structs.fields(contact) if field.encode_name not in kept
-    }
+    changes: dict[str, Any] = {field.name: UNSET for field in _fields(type(contact)) if field.encode_name not in kept}
     if isinstance(contact.attributes, dict):
         rest = {name: value for name, value in contact.attributes.items() if f"attributes.{name}" in kept}
         changes["attributes"] = rest or UNSET
@@ -227,7 +227,7 @@ def merged(older: SakariContact, newer: SakariContact) -> SakariContact:
     """One contact that sets what both set; where both set the same, the newer value stands."""
     changes = {
         field.name: getattr(newer, field.name)
-        for field in msgspec.structs.fields(newer)
+        for field in _fields(type(newer))
         if getattr(newer, field.name) is not UNSET
     }
     if isinstance(older.attributes, dict) and isinstance(newer.attributes, dict):
@@ -235,10 +235,14 @@ def merged(older: SakariContact, newer: SakariContact) -> SakariContact:
     return msgspec.structs.replace(older, **changes)
 
 
+@cache
+def _fields(kind: type[SakariContact]) -> tuple[FieldInfo, ...]:
+    """The fields of a type: msgspec works them out anew each time that it is asked."""
+    return msgspec.structs.fields(kind)
+
+
 def _names(contact: SakariContact, *, without: str) -> list[str]:
-    given = [
-        field.encode_name for field in msgspec.structs.fields(contact) if getattr(contact, field.name) is not UNSET
-    ]
+    given = [field.encode_name for field in _fields(type(contact)) if getattr(contact, field.name) is not UNSET]
     custom = contact.attributes if isinstance(contact.attributes, dict) else {}
     return [name for name in given if name not in {without, "attributes"}] + [f"attributes.{name}" for name in custom]
 
