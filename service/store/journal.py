@@ -38,6 +38,8 @@ async def id_of(store: Store, fact_key: str) -> str:
 
 async def back(store: Store, *, before: str = "", since: int = 0, most: int) -> list[Journalled]:
     """Fetch events newest first: those before an event id or an instant (ms), accepted at `since` (ms) or later."""
+    if before and not before.strip("0-"):
+        return []  # nothing stands before 0-0, and Redis refuses the question
     last = f"({before}" if before else "+"
     return [_decoded(i, f) for i, f in await store.redis.xrevrange(keys.JOURNAL, max=last, min=str(since), count=most)]
 

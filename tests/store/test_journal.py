@@ -86,3 +86,8 @@ async def test_a_rule_set_is_kept_by_its_version_and_lives_longer_when_kept_agai
 
     assert await rulesets.read(store, "v") == {"a.yaml": "version: 1\n"}
     assert await store.redis.pttl(keys.RULESET + "v") > 5000
+
+
+@pytest.mark.parametrize("first", ["0-0", "0000000-0"])
+async def test_nothing_stands_before_the_first_id(store: Store, first: str) -> None:
+    assert await journal.back(store, before=first, most=1) == []
