@@ -29,7 +29,7 @@ from service.insight.stories import RuleSets
 from service.observe import logs
 from service.settings import Found, IngressSettings, StoreSettings
 from service.sources.delivery import Delivery, Route, Verified
-from service.store import Acceptor, Store, durability, open_store
+from service.store import Store, durability, open_store
 from service.worker.main import options
 
 log = structlog.get_logger("sluice.ingress")
@@ -72,7 +72,6 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
                 yield
             finally:
                 await _end(chores)
-        await desk.acceptor.close()
         await opened.close()
 
     return Litestar(
@@ -123,7 +122,7 @@ async def check(settings: Found) -> None:
 def make_desk(ingress: IngressSettings, opened: Store) -> Desk:
     """Put together what receiving needs, with the real clock."""
     return Desk(
-        acceptor=Acceptor(opened),
+        store=opened,
         rules=RuleBook(Path(ingress.rules), ACTIONS, opened),
         spill=Spill(Path(ingress.spill_dir), ingress.spill_mib * 1024 * 1024) if ingress.spill_dir else None,
         now=lambda: time.time_ns() // 1_000_000,

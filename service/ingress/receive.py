@@ -13,7 +13,7 @@ from service.ingress.spill import Spill
 from service.model import Plan
 from service.observe.metrics import EVENTS, LAG, LAST_ACCEPTED, PLANNED, RETRIED
 from service.sources.delivery import Delivery, Normalised, Route
-from service.store import Acceptor, Receipt
+from service.store import Receipt, Store, accept
 
 log = structlog.get_logger("sluice.ingress")
 
@@ -21,7 +21,7 @@ log = structlog.get_logger("sluice.ingress")
 class Desk(Struct, kw_only=True):
     """What receiving needs, put together by the entrance."""
 
-    acceptor: Acceptor
+    store: Store
     rules: RuleBook
     spill: Spill | None
     now: Callable[[], int]
@@ -64,7 +64,7 @@ async def store(source: str, found: Normalised, desk: Desk) -> Receipt:
     now = desk.now()
     rule_set = await desk.rules.current()
     plans = [plan(rule_set, event, now) for event in found.events]
-    receipt = await desk.acceptor.accept(source, plans, found.misfits, now=now)
+    receipt = await accept(desk.store, source, plans, found.misfits, now=now)
     for planned, event in zip(plans, receipt.events, strict=True):
         _count(planned, event, now)
     for misfit in found.misfits:

@@ -21,7 +21,8 @@ from service.observe import logs
 from service.sakari.client import Sakari
 from service.settings import AccountsSettings, Found, SakariSettings, StoreSettings, WorkSettings
 from service.store import Options, Store, durability, open_store, tickets
-from service.store.connection import HOUR_MS, pool
+from service.store.connection import pool
+from service.store.options import HOUR_MS
 from service.worker.accounts import open_accounts
 from service.worker.backoff import Backoff
 from service.worker.desk import Desk, Rules

@@ -20,7 +20,7 @@ from service.engine import plan
 from service.model import Event
 from service.sources import hubspot
 from service.sources.delivery import Delivery, Verified
-from service.store import Acceptor, Options, Store, open_store
+from service.store import Options, Store, accept, open_store
 from tests.bench.rules import rules, rules_table
 
 ROUNDS = 5
@@ -79,11 +79,10 @@ class Bench:
         self.event: Event = hubspot.normalise(batch(0, 1)).events[0]
 
     async def accept(self, store: Store, deliveries: int, size: int, prop: str = "nobody_asks") -> None:
-        acceptor = Acceptor(store)
         for _ in range(deliveries):
             found = hubspot.normalise(batch(self.next_id, size, prop))
             self.next_id += size
-            await acceptor.accept("hubspot", [plan(self.few, e, NOW) for e in found.events], [], now=NOW)
+            await accept(store, "hubspot", [plan(self.few, e, NOW) for e in found.events], [], now=NOW)
 
     async def bare_redis(self, count: int) -> None:
         pipe = self.store.redis.pipeline(transaction=False)
