@@ -77,7 +77,7 @@ class Bench:
 
     def _client(self) -> Sakari:
         shelf = SnapshotShelf(self.store, "demo")
-        return Sakari(self.rig.http, "demo", self.rig.tokens, snapshots=Snapshots(shelf, now=time.time))
+        return Sakari(self.rig.line, "demo", self.rig.tokens, snapshots=Snapshots(shelf, now=time.time))
 
     def calls(self) -> int:
         return sum(self.rig.calls("/executions").values())
