@@ -125,7 +125,7 @@ class Tokens:
 
     async def _fetch(self) -> Token:
         request = self._http.build_request("POST", "oauth2/token", json=self._credentials)
-        answer = await exchange(self._http, request, repeatable=True, within_s=self._within_s)
+        answer = await exchange(self._http, request, repeatable=True, within_s=self._within_s, endpoint="token")
         token = read_token(answer, self.clock(), self._settings)
         lifetime_ms = token.expires_at - int(self.clock() * 1000)
         await self._cache.put(msgspec.msgpack.encode(token), max(lifetime_ms, 1))
