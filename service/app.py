@@ -26,7 +26,7 @@ from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import NoTaker, Spill, Spilled
 from service.insight.stories import RuleSets
-from service.observe import logs
+from service.observe import logs, trace_config, traces
 from service.settings import Found, IngressSettings, StoreSettings
 from service.sources.delivery import Delivery, Route, Verified
 from service.store import Store, durability, open_store
@@ -37,6 +37,7 @@ log = structlog.get_logger("sluice.ingress")
 WANTED: dict[type[msgspec.Struct], str] = {
     StoreSettings: "SLUICE_",
     IngressSettings: "SLUICE_",
+    trace_config.Config: "OTEL_",
     **{source.Config: f"SLUICE_{name.upper()}_" for name, source in sources.SOURCES.items()},
 }
 """The settings that `sluice serve` reads, and their prefixes."""
@@ -62,6 +63,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
     @contextlib.asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_exception_handler(logs.unhandled)
+        traces.start("sluice-ingress", settings.of(trace_config.Config))
         for problem in desk.rules.problems:
             log.warning("rule problem", problem=problem)
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
@@ -73,6 +75,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
             finally:
                 await _end(chores)
         await opened.close()
+        traces.stop()
 
     return Litestar(
         route_handlers=[
@@ -179,7 +182,8 @@ async def _drain_spill(desk: Desk, routes: dict[str, Route]) -> None:
         if route is None:
             raise NoTaker(spilled.path)
         # It was verified before it was written; its headers, which proved that, were not kept.
-        await store(route.source, route.normalise(Verified(delivery, "basic")), desk)
+        with traces.delivery(route.source, route.path, spilled.traceparent):
+            await store(route.source, route.normalise(Verified(delivery, "basic")), desk)
 
     while True:
         try:

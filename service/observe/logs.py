@@ -12,6 +12,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict
 
+from service.observe import traces
+
 
 def configure(*, pretty: bool | None = None) -> None:
     """Set up logging for this process. `pretty`: readable lines; by default if the output is a terminal."""
@@ -21,6 +23,7 @@ def configure(*, pretty: bool | None = None) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            traces.mark,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.dev.set_exc_info,
             where_it_broke,

@@ -201,7 +201,9 @@ class Sakari:
         account, started = self._gate.account, time.perf_counter()
         outcome = "cut_short"
         try:
-            answer = await exchange(self._line, request, repeatable=repeatable, within_s=self._within_s)
+            answer = await exchange(
+                self._line, request, repeatable=repeatable, within_s=self._within_s, endpoint=endpoint
+            )
             outcome = str(answer.status)
         except StepError as error:
             outcome = error.reason

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from service.errors import Permanent, Retryable, StepError, Uncertain
+from service.observe import traces
 from service.sakari.line import Line
 
 BODY_LIMIT = 32 * 1024 * 1024
@@ -64,18 +65,22 @@ class LastLook(httpx.AsyncByteStream):
         yield self._body
 
 
-async def exchange(line: Line, request: httpx.Request, *, repeatable: bool, within_s: float) -> Answer:
+async def exchange(line: Line, request: httpx.Request, *, repeatable: bool, within_s: float, endpoint: str) -> Answer:
     """Send and read to the end, within `within_s` seconds from first to last byte.
 
     `repeatable`: doing it twice leaves Sakari as doing it once (reads, token requests). What is not repeatable and may
     have reached Sakari raises Uncertain; everything else that fails here raises Retryable, except an answer over
-    BODY_LIMIT, which is Permanent.
+    BODY_LIMIT, which is Permanent. `endpoint`: the fixed word for its path, for traces. Sakari is told of no trace: whose
+    calls belong together is no business of another company's systems.
     """
-    try:
-        async with asyncio.timeout(within_s):
-            return await _send(line, request)
-    except _FAILURES as error:
-        raise _failure(error, repeatable=repeatable) from error
+    with traces.call(request.method, endpoint) as span:
+        try:
+            async with asyncio.timeout(within_s):
+                answer = await _send(line, request)
+        except _FAILURES as error:
+            raise _failure(error, repeatable=repeatable) from error
+        span.answered(answer.status)
+        return answer
 
 
 async def _send(line: Line, request: httpx.Request) -> Answer:

@@ -127,7 +127,7 @@ class Tokens:
         body = msgspec.json.encode(self._credentials)
         about = {"Content-Type": "application/json"}
         request = self._line.request("POST", "oauth2/token", content=body, headers=about)
-        answer = await exchange(self._line, request, repeatable=True, within_s=self._within_s)
+        answer = await exchange(self._line, request, repeatable=True, within_s=self._within_s, endpoint="token")
         token = read_token(answer, self.clock(), self._settings)
         lifetime_ms = token.expires_at - int(self.clock() * 1000)
         await self._cache.put(msgspec.msgpack.encode(token), max(lifetime_ms, 1))

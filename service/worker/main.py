@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from service.actions import ACTIONS, Action
 from service.model import DEFAULT_ACCOUNT
-from service.observe import logs
+from service.observe import logs, trace_config, traces
 from service.sakari.client import Sakari
 from service.settings import AccountsSettings, Found, SakariSettings, StoreSettings, WorkSettings
 from service.store import Options, Store, durability, open_store, tickets
@@ -36,6 +36,7 @@ WANTED = {
     SakariSettings: "SLUICE_SAKARI_",
     AccountsSettings: "SLUICE_SAKARI_",
     WorkSettings: "SLUICE_",
+    trace_config.Config: "OTEL_",
 }
 """The settings that `sluice work` reads, and their prefixes."""
 
@@ -130,7 +131,9 @@ async def work(settings: Found) -> None:
     asyncio.get_running_loop().set_exception_handler(logs.unhandled)
     store = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
     wanted = settings.of(WorkSettings)
+    traces.start("sluice-worker", settings.of(trace_config.Config))
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(traces.stop)
         stack.push_async_callback(store.close)
         clients = await open_accounts(stack, settings, store)
         desk = make_desk(store, clients.pop(DEFAULT_ACCOUNT), ACTIONS, wanted, named=clients)

@@ -8,6 +8,7 @@ from msgspec import Struct
 from service.actions import Action
 from service.engine import Rule, Step, StepScope, fill_in
 from service.errors import LeaseLost, Permanent, Retryable, SluiceError, StepError, Uncertain
+from service.observe import traces
 from service.sakari.client import Sakari
 from service.sakari.gate import Caller
 from service.store import lanes
@@ -52,7 +53,9 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
     if record is None or not record.taken:
         attempt.args = None
         try:
-            record = await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
+            with traces.step(step.index, step.do) as span:
+                record = await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
+                span.set("sluice.outcome", record.state)
         except StepError as error:
             if _put_off(error) and desk.actions[step.do].sets_values:
                 raise  # nothing was noted before the call, so nothing has to be taken back
@@ -93,6 +96,8 @@ async def _do(step: Step, attempt: Attempt, desk: Desk, *, begun: bool) -> StepR
     write = await merge.gather(action, args, attempt.lane, attempt.rule.account, desk)
     if write is None:
         return await _call(action, args, step, attempt, started)
+    for part in write.parts[1:]:
+        traces.link(part.waiting.run.traceparent)
     return await _write(action, write, step, attempt, desk, started)
 
 
