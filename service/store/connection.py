@@ -105,6 +105,22 @@ _SENTINEL_URL = re.compile(
 )
 
 
+class _OneAtATime(Sentinel):
+    """Sentinels that are asked by one connection at a time.
+
+    redis-py 5.3 puts the one that knew the primary at the top of its list, and loses one if two do that at once.
+    """
+
+    def __init__(self, addresses: list[tuple[str, int]], **settings: Any) -> None:
+        super().__init__(addresses, **settings)  # type: ignore[no-untyped-call]
+        self._asking = asyncio.Lock()
+
+    async def discover_master(self, service_name: str) -> Any:
+        """Ask for the address of the primary."""
+        async with self._asking:
+            return await super().discover_master(service_name)
+
+
 def _sentinel_pool(url: str, bounds: dict[str, Any]) -> ConnectionPool:
     """Make a pool that asks sentinels for the primary whenever it connects: `redis+sentinel://host:26379,host/name/0`.
 
@@ -117,7 +133,7 @@ def _sentinel_pool(url: str, bounds: dict[str, Any]) -> ConnectionPool:
     login = {"username": unquote(match["user"] or "") or None, "password": unquote(match["password"] or "") or None}
     timeouts = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
     addresses = [(host, int(port or 26379)) for host, _, port in hosts]
-    sentinels = Sentinel(addresses, sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]
+    sentinels = _OneAtATime(addresses, sentinel_kwargs=timeouts)
     wanted = {"db": int(match["db"] or 0), **login, **bounds}
     return SentinelConnectionPool(match["name"], sentinels, **wanted)  # type: ignore[no-untyped-call]
 
