@@ -20,11 +20,13 @@ from service.console.session import Tokens
 from service.errors import SettingsError, StoreUnavailable
 from service.ingress.admin import admin, describe
 from service.ingress.gate import Bearers
-from service.ingress.http import away, broken, fault, livez, readyz, too_deep, webhook
+from service.ingress.http import away, broken, fault, livez, readyz, too_deep
 from service.ingress.metrics import metrics
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import NoTaker, Spill, Spilled
+from service.ingress.webhook import describe as describe_webhooks
+from service.ingress.webhook import webhook
 from service.insight.stories import RuleSets
 from service.observe import logs, trace_config, traces
 from service.settings import Found, IngressSettings, StoreSettings
@@ -77,7 +79,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         await opened.close()
         traces.stop()
 
-    return Litestar(
+    made = Litestar(
         route_handlers=[
             *(webhook(route, desk, ingress.max_body) for route in routes),
             livez,
@@ -90,6 +92,9 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         openapi_config=describe(Bearers(ingress.admin_token, ingress.viewer_token)) if ingress.admin_token else None,
         logging_config=None,
     )
+    if ingress.admin_token:
+        describe_webhooks(made.openapi_schema, routes)
+    return made
 
 
 def _for_operators(ingress: IngressSettings, opened: Store, desk: Desk, stopping: asyncio.Event) -> list[Router]:
