@@ -74,8 +74,7 @@ async def store(source: str, found: Normalised, desk: Desk) -> Receipt:
         receipt = await accept(desk.store, source, plans, found.misfits, now=now)
     traces.note("sluice.events", receipt.events)
     traces.note("sluice.misfits", len(found.misfits))
-    for planned, event in zip(plans, receipt.events, strict=True):
-        _count(planned, event, now)
+    _count(source, plans, receipt, now)
     for misfit in found.misfits:
         EVENTS.labels(source, "misfit").inc()
         log.warning("misfit", source=source, message=misfit.message, hint="it is kept as a dead letter")
@@ -93,12 +92,20 @@ def _plan(rule_set: RuleSet, found: Normalised, now: int) -> list[Plan]:
     return plans
 
 
-def _count(planned: Plan, event: str, now: int) -> None:
-    known = event in ("redelivered", "overlapping")
-    EVENTS.labels(planned.event.source, event if known else "accepted").inc()
-    if known:
-        return
-    LAG.labels(planned.event.source).observe(max(0, now - planned.event.occurred_at) / 1000)
+def _count(source: str, plans: list[Plan], receipt: Receipt, now: int) -> None:
+    known = [event for event in receipt.events if event in ("redelivered", "overlapping")]
+    for outcome in set(known):
+        EVENTS.labels(source, outcome).inc(known.count(outcome))
+    EVENTS.labels(source, "accepted").inc(receipt.accepted)
+    lag = LAG.labels(source)
+    for planned, event in zip(plans, receipt.events, strict=True):
+        if not known or event not in known:
+            lag.observe(max(0, now - planned.event.occurred_at) / 1000)
+            if planned.runs or planned.shadowed or planned.failures:
+                _count_matches(planned, event)
+
+
+def _count_matches(planned: Plan, event: str) -> None:
     for run in planned.runs:
         PLANNED.labels(run.rule, "live").inc()
     for rule in planned.shadowed:

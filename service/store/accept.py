@@ -50,8 +50,11 @@ async def accept(store: Store, source: str, plans: Sequence[Plan], misfits: Sequ
 _KEYS = [keys.JOURNAL, keys.READY, keys.OWNERS, keys.DEAD, tickets.QUEUE]
 
 
+_KNOWN = {b"": "redelivered", b"=": "overlapping"}
+
+
 def _meaning(event: bytes) -> str:
-    return {b"": "redelivered", b"=": "overlapping"}.get(event) or event.decode()
+    return _KNOWN.get(event) or event.decode()
 
 
 def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], now: int) -> list[Any]:
@@ -61,9 +64,12 @@ def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequen
     args += [*tickets.bell(store), keys.TALLY, TALLY_MS, keys.LAST_FIRINGS, source, len(plans) + len(misfits)]
     for plan in plans:
         event = plan.event
-        rules = tuple(run.rule for run in plan.runs)
+        rules = tuple([run.rule for run in plan.runs])
         entry = JournalEntry(event, plan.ruleset, now, rules, plan.shadowed, plan.failures)
         args += (event.fact_key, event.delivery_key, encode(entry), len(plan.runs))
+        if not (rules or plan.shadowed or plan.failures):
+            args += (0, 0)
+            continue
         for run in plan.runs:
             args += (run.lane, run.occurred_at, run.key, encode(run))
         letters = [_rule_letter(plan, n, now) for n in range(len(plan.failures))]
