@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -236,3 +238,13 @@ def test_every_sampler_that_is_allowed_can_be_made(name: str) -> None:
     made = sampler(config)
     assert ("0.25" in made.get_description()) == ("ratio" in name)
     assert made.get_description().lower().startswith("parentbased") == name.startswith("parentbased")
+
+
+def test_the_page_on_monitoring_names_every_attribute_and_no_other() -> None:
+    root = Path(__file__).parents[2]
+    code = "".join(path.read_text() for path in (root / "service").rglob("*.py"))
+    told = set(re.findall(r'(?:\bset|note|set_attribute)\("(\w+\.[a-z_.]+)"', code))
+    told |= set(re.findall(r'"(\w+\.[a-z_.]+)": ', (root / "service" / "observe" / "traces.py").read_text()))
+    page = (root / "docs" / "operations" / "monitoring.md").read_text().partition("## Traces")[2]
+    table = "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))
+    assert set(re.findall(r"`([a-z_.]+)`", table)) == told
