@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -64,8 +65,9 @@ def test_while_traces_are_off_every_span_is_the_same_nothing() -> None:
     assert traces.mark(None, "", {"event": "x"}) == {"event": "x"}
 
 
-def _python(script: str) -> str:
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+def _python(script: str, **environ: str) -> str:
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **environ}).stdout
 
 
 def test_nothing_of_opentelemetry_is_loaded_while_traces_are_off() -> None:
@@ -93,6 +95,12 @@ def test_without_the_extra_everything_works_and_the_log_says_what_is_missing() -
     (line,) = map(json.loads, _python(WITHOUT).splitlines())
     assert line["event"] == "no traces"
     assert "pip install 'sluice[traces]'" in line["hint"]
+
+
+def test_what_the_sdk_cannot_make_sense_of_costs_the_traces_and_nothing_else() -> None:
+    script = WITHOUT.replace('sys.modules["opentelemetry"] = None', "")
+    (line,) = map(json.loads, _python(script, OTEL_BSP_MAX_QUEUE_SIZE="1").splitlines())
+    assert (line["event"], line["error"]) == ("no traces", "ValueError")
 
 
 def test_a_child_belongs_to_the_span_at_hand_and_without_one_there_is_none(spans: Kept) -> None:
