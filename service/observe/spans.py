@@ -116,7 +116,7 @@ class Tracing:
             log.warning("traces not sent", hint=f"the collector did not take the last ones within {within_s:g} s")
 
     def _made(self, name: str, kind: str, parent: context.Context | None, facts: Mapping[str, Value]) -> Span:
-        span = self._tracer.start_span(name, parent, SpanKind[kind], dict(facts), record_exception=False)
+        span = self._tracer.start_span(name, parent, SpanKind[kind], dict(facts))
         return Open(span) if span.is_recording() else NOTHING
 
 

@@ -116,7 +116,8 @@ def _tell(event_id: str, run_key: str, verdict: Ended | Postponed, span: traces.
     rule = run_key.rpartition("/")[2]
     RUNS.labels(rule, state).inc()
     span.set("sluice.outcome", state)
-    span.set("sluice.reason", verdict.reason)
+    if verdict.reason:
+        span.set("sluice.reason", verdict.reason)
     if state in ("dead", "postponed"):
         span.fail(verdict.reason)
     say = log.warning if state == "dead" else log.debug if waits else log.info
