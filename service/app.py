@@ -18,7 +18,8 @@ from service.console.desk import Desk as Console
 from service.console.router import console
 from service.console.session import Tokens
 from service.errors import SettingsError, StoreUnavailable
-from service.ingress.admin import admin, describe
+from service.ingress.admin.router import admin, describe
+from service.ingress.described import DescribedStructs
 from service.ingress.gate import Bearers
 from service.ingress.http import away, broken, fault, livez, readyz, too_deep, webhook
 from service.ingress.metrics import metrics
@@ -85,6 +86,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         ],
         lifespan=[life],
         exception_handlers={HTTPException: fault, RecursionError: too_deep, RedisError: away, Exception: broken},
+        plugins=[DescribedStructs()],
         openapi_config=describe(Bearers(ingress.admin_token, ingress.viewer_token)) if ingress.admin_token else None,
         logging_config=None,
     )
