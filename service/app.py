@@ -18,7 +18,9 @@ from service.console.desk import Desk as Console
 from service.console.router import console
 from service.console.session import Tokens
 from service.errors import SettingsError, StoreUnavailable
-from service.ingress.admin import admin, describe
+from service.ingress import refusals
+from service.ingress.admin.router import admin, describe
+from service.ingress.described import DescribedStructs
 from service.ingress.gate import Bearers
 from service.ingress.http import away, broken, fault, livez, readyz, too_deep
 from service.ingress.metrics import metrics
@@ -48,6 +50,7 @@ _KEEP_RULES_S = 60
 _LOOK_AT_RULES_S = 2
 """A change is taken up at the second look. Contents are compared, since a mounted ConfigMap tells nothing else reliably."""
 _DRAIN_SPILL_S = 1
+_TELL_REFUSALS_S = 2
 
 
 def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litestar:
@@ -70,7 +73,12 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
             log.warning("rule problem", problem=problem)
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
         async with asyncio.TaskGroup() as tasks:
-            doing = (_keep_rules(desk), _watch_rules(desk), _drain_spill(desk, by_path))
+            doing = (
+                _keep_rules(desk),
+                _watch_rules(desk),
+                _drain_spill(desk, by_path),
+                _tell_refusals(desk, opened, refusals.counted()),
+            )
             chores = [tasks.create_task(chore) for chore in doing]
             try:
                 yield
@@ -89,6 +97,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         ],
         lifespan=[life],
         exception_handlers={HTTPException: fault, RecursionError: too_deep, RedisError: away, Exception: broken},
+        plugins=[DescribedStructs()],
         openapi_config=describe(Bearers(ingress.admin_token, ingress.viewer_token)) if ingress.admin_token else None,
         logging_config=None,
     )
@@ -172,6 +181,13 @@ async def _watch_rules(desk: Desk) -> None:
             if await desk.rules.refresh():
                 for problem in desk.rules.problems:
                     log.warning("rule problem", problem=problem)
+
+
+async def _tell_refusals(desk: Desk, opened: Store, told: refusals.Counts) -> None:
+    """Let the overview know what was turned away. `told`: what was counted when this process began."""
+    while True:
+        await asyncio.sleep(_TELL_REFUSALS_S)
+        told = await refusals.tell(opened, told, now=desk.now())
 
 
 async def _drain_spill(desk: Desk, routes: dict[str, Route]) -> None:

@@ -1,9 +1,12 @@
 """What the pages tell: stories with their reasons, rules, dead letters, the playground."""
 
+import time
+
 from structlog.testing import capture_logs
 
 from service.model import Misfit
-from service.store import dead, keys
+from service.store import dead, keys, overview
+from service.store.pace import SharedPace
 from tests.cli.conftest import a_rule, an_event, rules_text
 from tests.console.conftest import Browser
 
@@ -103,6 +106,21 @@ async def test_the_overview_counts_the_last_hour(browser: Browser) -> None:
     page = (await browser.get()).text
     assert "Events accepted, minute by minute: 2 in all" in page
     assert "1 being worked on" not in page
+
+
+async def test_the_overview_says_what_was_refused_and_why(browser: Browser) -> None:
+    await browser.sign_in()
+    assert "Refused within the hour" not in (await browser.get()).text
+    await overview.count(browser.store, {"refused pipedrive wrong_password": 1200}, now=time.time_ns() // 1_000_000)
+    page = (await browser.get()).text
+    assert "<b>1,200</b> of pipedrive <code>wrong_password</code>" in page
+    assert "are not those of SLUICE_PIPEDRIVE_USER" in page
+
+
+async def test_a_huge_rate_can_be_read(browser: Browser) -> None:
+    await browser.sign_in()
+    await SharedPace(browser.store, "default", rate=100_000, burst=5, credentials="x").admit("a", "on", 0)
+    assert "100,000 of 100,000 calls a second" in (await browser.get()).text
 
 
 async def _keys_of_events(browser: Browser) -> set[bytes]:
