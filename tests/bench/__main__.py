@@ -16,9 +16,21 @@ import uvloop
 from rich.console import Console
 
 from service.dev.processes import NotStarted
-from tests.bench import acknowledge, end_to_end
+from tests.bench import (
+    acknowledge,
+    calls,
+    end_to_end,
+    idle,
+    latency,
+    memory,
+    planning,
+    reload,
+    start_up,
+    store,
+)
 from tests.bench.machine import this_machine
 from tests.bench.measure import Measure, Place
+from tests.bench.peer_installed import MISSING, peers
 from tests.bench.result import Line, Result, lines, table
 
 MEASURES = {
@@ -26,6 +38,14 @@ MEASURES = {
     for measure in (
         acknowledge.MEASURE,
         end_to_end.MEASURE,
+        latency.MEASURE,
+        idle.MEASURE,
+        start_up.MEASURE,
+        planning.MEASURE,
+        reload.MEASURE,
+        store.MEASURE,
+        calls.MEASURE,
+        memory.MEASURE,
     )
 }
 ROUNDS = 5
@@ -63,8 +83,17 @@ async def run(measures: Sequence[Measure], rounds: int, *, quick: bool) -> Resul
             figures = await _once(measure, quick=quick or number == 0)
             if number:
                 found[measure.name].append(figures)
-    filled: list[Line] = [line for measure in measures for line in lines(measure, found[measure.name])]
-    return Result(machine=machine, started=started, rounds=1 if quick else rounds, quick=quick, lines=tuple(filled))
+    filled: list[Line] = [
+        line for measure in measures for line in lines(measure, found[measure.name], judged=not quick)
+    ]
+    return Result(
+        machine=machine,
+        started=started,
+        rounds=1 if quick else rounds,
+        quick=quick,
+        lines=tuple(filled),
+        skipped=() if peers() else (MISSING,),
+    )
 
 
 async def _once(measure: Measure, *, quick: bool) -> dict[str, float]:
@@ -86,8 +115,11 @@ def main(given: Sequence[str] | None = None) -> int:
         return 2
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
-    Console().print(table(result))
-    return 0 if options.quick or all(line.met is not False for line in result.lines) else 1
+    out = Console()
+    out.print(table(result))
+    for reason in result.skipped:
+        out.print(f"Not measured: {reason}", markup=False, highlight=False)
+    return 0 if all(line.met is not False for line in result.lines) else 1
 
 
 if __name__ == "__main__":

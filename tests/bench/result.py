@@ -38,7 +38,7 @@ class Line(Struct, frozen=True, kw_only=True):
         if self.target is None:
             return None
         found = self.median if self.target.of == "figure" else self.ratio
-        return found is not None and self.target.met(found)
+        return None if found is None else self.target.met(found)
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -54,13 +54,17 @@ class Result(Struct, frozen=True, kw_only=True):
     """What was not measured, and why."""
 
 
-def lines(measure: Measure, rounds: Sequence[dict[str, float]]) -> list[Line]:
-    """Fill the rows of a measure; those whose figures are missing are left out."""
-    return [_line(measure.name, row, rounds) for row in measure.rows if all(row.figure in found for found in rounds)]
+def lines(measure: Measure, rounds: Sequence[dict[str, float]], *, judged: bool = True) -> list[Line]:
+    """Fill the rows of a measure, with or without what was promised; those that need a figure nobody took are left out."""
+    return [
+        _line(measure.name, row, rounds, judged=judged)
+        for row in measure.rows
+        if all({row.figure, row.beside} - {""} <= found.keys() for found in rounds)
+    ]
 
 
-def _line(measure: str, row: Row, rounds: Sequence[dict[str, float]]) -> Line:
-    compared = bool(row.beside) and all(found.get(row.beside) for found in rounds)
+def _line(measure: str, row: Row, rounds: Sequence[dict[str, float]], *, judged: bool) -> Line:
+    compared = bool(row.beside) and all(found[row.beside] for found in rounds)
     return Line(
         measure=measure,
         figure=row.figure,
@@ -69,7 +73,7 @@ def _line(measure: str, row: Row, rounds: Sequence[dict[str, float]]) -> Line:
         rounds=tuple(found[row.figure] for found in rounds),
         beside=row.beside if compared else "",
         ratios=tuple(found[row.figure] / found[row.beside] for found in rounds) if compared else (),
-        target=row.target,
+        target=row.target if judged else None,
     )
 
 
@@ -102,7 +106,7 @@ def _promise(line: Line) -> str:
         return ""
     wanted = number(line.target.value)
     wanted = f"× {wanted}" if line.target.of == "ratio" else wanted
-    return f"{line.target.sign} {wanted} {'met' if line.met else 'MISSED'}"
+    return f"{line.target.sign} {wanted} {'MISSED' if line.met is False else 'met'}"
 
 
 def number(value: float) -> str:
