@@ -55,7 +55,10 @@ err = Console(stderr=True)
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description="Measure the hot paths of Sluice, each beside a yardstick of the same run.",
+    )
     known = ", ".join(MEASURES)
     parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"all if none is named: {known}")
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help=f"default {ROUNDS}")
