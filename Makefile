@@ -37,7 +37,7 @@ check: $(STAMP) ## format, lint, types, rules and their tests
 contract: $(STAMP) ## hold Sakari to what Sluice assumes (SAKARI_URL=… CAMPAIGN=… WRITE=1 CONTACT=+…; see docs/sakari.md)
 	@$(BIN)/python -m pytest tests/contract -q -rs $(ARGS)
 
-bench: $(STAMP) $(PEERS) ## measure the hot paths beside their yardsticks, ten minutes (ARGS="--quick", "--json FILE", "end-to-end", …)
+bench: $(STAMP) $(PEERS) ## measure the hot paths beside their yardsticks, for a quarter of an hour (ARGS=--quick: see that it works)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 # What Sluice is measured beside has an environment of its own. Without it, the bench measures the rest and says so.

@@ -29,11 +29,12 @@ async def processes(folder: Path, most: int) -> list[Curve]:
     """The throughput of 1 to `most` workers (events in batches of 100, one ingress), and of as many ingresses; in turns."""
     numbers = range(1, most + 1)
     rounds: dict[int, list[tuple[float, float]]] = {count: [] for count in numbers}
-    for turn in range(_TURNS):
+    turns, events = (_TURNS, 3_000) if most > 1 else (1, 300)
+    for turn in range(turns):
         for count in numbers:
             place = folder / f"{count}-{turn}"
             place.mkdir()
-            rounds[count].append((await _worked(place, count), await _acknowledged(place, count)))
+            rounds[count].append((await _worked(place, count, events), await _acknowledged(place, count, events)))
     rates = {count: tuple(map(statistics.median, zip(*both, strict=True))) for count, both in rounds.items()}
     names = ("workers, end to end", "ingresses, 1 a delivery")
     return [
@@ -48,16 +49,16 @@ async def processes(folder: Path, most: int) -> list[Curve]:
     ]
 
 
-async def _worked(folder: Path, workers: int) -> float:
+async def _worked(folder: Path, workers: int, events: int) -> float:
     """Events a second from delivery to call, with so many workers."""
     async with AsyncExitStack() as stack:
         installed = await _installed(stack, folder, workers)
         await installed.warm_up(200)
-        seconds, _ = await throughput(installed, 3_000, 100)
-        return 3_000 / seconds
+        seconds, _ = await throughput(installed, events, 100)
+        return events / seconds
 
 
-async def _acknowledged(folder: Path, ingresses: int) -> float:
+async def _acknowledged(folder: Path, ingresses: int, events: int) -> float:
     """Deliveries of one event that so many ingresses answer in a second, over twelve connections in all."""
     async with AsyncExitStack() as stack:
         url, _ = await stack.enter_async_context(a_redis(folder))
@@ -69,7 +70,7 @@ async def _acknowledged(folder: Path, ingresses: int) -> float:
         route, each = hubspot_route(environ), 12 // ingresses
         for port in ports:
             await send(port, deliveries(route, 200, match_every=10), at_once=each)
-        loads = [deliveries(route, 3_000 // ingresses, match_every=10) for _ in ports]
+        loads = [deliveries(route, events // ingresses, match_every=10) for _ in ports]
         started = time.monotonic()
         await asyncio.gather(*(send(port, load, at_once=each) for port, load in zip(ports, loads, strict=True)))
         return sum(map(len, loads)) / (time.monotonic() - started)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench.__main__ import MEASURES, main
+from tests.bench.curve import drawn
+from tests.bench.curves import GROWN
 from tests.bench.measure import Measure, Place, Row, Target, share
 from tests.bench.result import lines
 
@@ -18,6 +20,15 @@ async def test_a_measure_fills_its_rows_in_a_quick_round(name: str, tmp_path: Pa
     assert all(math.isfinite(figure) for figure in figures.values())
     peers = {row.figure for row in measure.rows if row.figure.startswith(("celery", "arq"))}
     assert {row.figure for row in measure.rows} - peers <= figures.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GROWN)
+async def test_what_grows_is_measured_in_a_quick_run(name: str, tmp_path: Path) -> None:
+    work, _, few = GROWN[name]
+    curves = await work(tmp_path, few)
+    assert all(y > 0 for curve in curves for series in curve.series for _, y in series.points)
+    assert all(drawn(curve).startswith("<svg") for curve in curves)
 
 
 def _measured(row: Row, *rounds: dict[str, float]) -> tuple[float, float | None, bool | None]:
