@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
+PEERS := .venv-peers/.ready
 SEEDS ?= 1
 
 .DEFAULT_GOAL := help
@@ -36,8 +37,13 @@ check: $(STAMP) ## format, lint, types, rules and their tests
 contract: $(STAMP) ## hold Sakari to what Sluice assumes (SAKARI_URL=… CAMPAIGN=… WRITE=1 CONTACT=+…; see docs/sakari.md)
 	@$(BIN)/python -m pytest tests/contract -q -rs $(ARGS)
 
-bench: $(STAMP) ## measure the hot paths beside their yardsticks
-	@$(BIN)/python -m tests.bench
+bench: $(STAMP) $(PEERS) ## measure the hot paths beside their yardsticks, for a quarter of an hour (ARGS=--quick: see that it works)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+# What Sluice is measured beside has an environment of its own. Without it, the bench measures the rest and says so.
+$(PEERS): tests/bench/peers/requirements.txt
+	@echo "Setting up .venv-peers (once, half a minute) ..."
+	@$(PYTHON) -m venv --clear .venv-peers && .venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@ || rm -rf .venv-peers
 
 chaos: $(STAMP) ## kill every process again and again under load, check every promise (SEEDS="1 2 3", ARGS=--short)
 	@for seed in $(SEEDS); do $(BIN)/python -m tests.chaos --seed $$seed $(ARGS) || exit 1; done
@@ -48,7 +54,8 @@ chaos-test: $(STAMP) ## short chaos runs, and the faults that they must find (th
 lock: ## renew the locked requirements (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --extra traces -o requirements.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --extra dev --extra traces -c requirements.txt -o requirements-dev.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o tests/bench/peers/requirements.txt tests/bench/peers/requirements.in
 	echo hatchling | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements-dev.txt -o requirements-build.txt -
 
 clean: ## remove the environment and every cache
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov var
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov var

@@ -6,6 +6,7 @@ Exit codes: 0 good, 1 findings (a rule problem, an event that is not there), 2 u
 import rich_click as click
 
 from service.cli.accounts import accounts
+from service.cli.bench import bench
 from service.cli.dead import dead_letters
 from service.cli.doctor import doctor
 from service.cli.events import events
@@ -31,5 +32,5 @@ rules.add_command(backtest)
 rules.add_command(test)
 rules.add_command(new)
 rules.add_command(schema)
-for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters, accounts, doctor):
+for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters, accounts, doctor, bench):
     main.add_command(_command)

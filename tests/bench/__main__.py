@@ -1,152 +1,129 @@
-"""Measure the hot paths and print a table.
+"""`python -m tests.bench [MEASURE …]`: measure the hot paths beside their yardsticks, and print a table.
 
-Figures are medians of interleaved rounds; machines are noisy, and ratios are less so.
+Every measure starts what it needs, once a round. Rounds are interleaved: each measure and its yardsticks once, then all of
+them again; a first, short round warms the machine up and does not count.
 """
 
-import asyncio
-import statistics
+import argparse
+import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+import uvloop
 from rich.console import Console
-from rich.table import Table
 
-from service.dev.processes import embedded_redis
-from service.engine import plan
-from service.model import Event
-from service.sources import hubspot
-from service.sources.delivery import Delivery, Verified
-from service.store import Options, Store, accept, open_store
-from tests.bench.rules import rules, rules_table
+from service.dev.processes import NotStarted
+from tests.bench import (
+    acknowledge,
+    calls,
+    end_to_end,
+    idle,
+    latency,
+    memory,
+    planning,
+    reload,
+    start_up,
+    store,
+)
+from tests.bench.machine import this_machine
+from tests.bench.measure import Measure, Place
+from tests.bench.peer_installed import MISSING, peers
+from tests.bench.result import Line, Result, lines, table
 
+MEASURES = {
+    measure.name: measure
+    for measure in (
+        acknowledge.MEASURE,
+        end_to_end.MEASURE,
+        latency.MEASURE,
+        idle.MEASURE,
+        start_up.MEASURE,
+        planning.MEASURE,
+        reload.MEASURE,
+        store.MEASURE,
+        calls.MEASURE,
+        memory.MEASURE,
+    )
+}
 ROUNDS = 5
-NOW = 1_795_350_000_000
+
+err = Console(stderr=True)
 
 
-class Measure(Struct):
-    """One thing that is measured, again and again. `once` does `size` operations."""
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description="Measure the hot paths of Sluice, each beside a yardstick of the same run.",
+    )
+    known = ", ".join(MEASURES)
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"all if none is named: {known}")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help=f"default {ROUNDS}")
+    parser.add_argument(
+        "--quick", action="store_true", help="one small round: shows that everything works, measures nothing"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write every round's figures, machine and versions there"
+    )
+    options = parser.parse_args(given)
+    if unknown := set(options.measures) - set(MEASURES):
+        parser.error(f"there is no measure {', '.join(sorted(unknown))}; there are: {known}")
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    return options
 
-    name: str
-    unit: str
-    size: int
-    once: Callable[[], Awaitable[None]]
-    seconds: list[float] = []
 
-    async def run(self) -> None:
-        started = time.perf_counter()
-        await self.once()
-        self.seconds.append(time.perf_counter() - started)
-
-    @property
-    def rate(self) -> float:
-        """Operations a second, median."""
-        return self.size / statistics.median(self.seconds)
-
-
-def batch(first: int, size: int, prop: str = "nobody_asks") -> Verified:
-    """Make one delivery of HubSpot with `size` property changes of as many contacts."""
-    events = [
-        {
-            "eventId": first + n,
-            "subscriptionId": 3100001,
-            "portalId": 48150001,
-            "appId": 9260001,
-            "occurredAt": NOW + n,
-            "subscriptionType": "contact.propertyChange",
-            "attemptNumber": 0,
-            "objectId": 310000000451 + first + n,
-            "propertyName": prop,
-            "propertyValue": "x",
-            "changeSource": "CRM_UI",
-            "sourceId": "userId:5550001",
-        }
-        for n in range(size)
+async def run(measures: Sequence[Measure], rounds: int, *, quick: bool) -> Result:
+    """Measure, in turns. Raises NotStarted if a process does not come up."""
+    machine, started = this_machine(), datetime.now(UTC).isoformat(timespec="seconds")
+    found: dict[str, list[dict[str, float]]] = {measure.name: [] for measure in measures}
+    for number in range(1 if quick else 0, 2 if quick else rounds + 1):
+        for measure in measures:
+            err.print(f"round {number} of {1 if quick else rounds}: {measure.name}", style="dim", highlight=False)
+            figures = await _once(measure, quick=quick or number == 0)
+            if number:
+                found[measure.name].append(figures)
+    filled: list[Line] = [
+        line for measure in measures for line in lines(measure, found[measure.name], judged=not quick)
     ]
-    body = msgspec.json.encode(events)
-    return Verified(Delivery(method="POST", target="/", headers={}, body=body, received_at=NOW), "v3")
+    return Result(
+        machine=machine,
+        started=started,
+        rounds=1 if quick else rounds,
+        quick=quick,
+        lines=tuple(filled),
+        skipped=() if peers() else (MISSING,),
+    )
 
 
-class Bench:
-    """The measures, over one Redis."""
-
-    def __init__(self, store: Store, quick: Store) -> None:
-        self.store, self.quick, self.next_id = store, quick, 0
-        self.few = rules(10)
-        self.event: Event = hubspot.normalise(batch(0, 1)).events[0]
-
-    async def accept(self, store: Store, deliveries: int, size: int, prop: str = "nobody_asks") -> None:
-        for _ in range(deliveries):
-            found = hubspot.normalise(batch(self.next_id, size, prop))
-            self.next_id += size
-            await accept(store, "hubspot", [plan(self.few, e, NOW) for e in found.events], [], now=NOW)
-
-    async def bare_redis(self, count: int) -> None:
-        pipe = self.store.redis.pipeline(transaction=False)
-        for n in range(count):
-            pipe.xadd("bench", {"e": b"x" * 300 + str(n).encode()})
-        await pipe.execute()
-
-    async def lookups(self, count: int) -> None:
-        index = {"contact.property": ()}
-        for _ in range(count):
-            index.get(self.event.type)
-
-    async def normalising(self, count: int) -> None:
-        delivery = batch(0, 100)
-        for _ in range(count // 100):
-            hubspot.normalise(delivery)
-
-    def measures(self) -> list[Measure]:
-        """Everything that is measured; yardsticks begin with a dash."""
-        return [
-            Measure("accept, 100 events a delivery, fsync", "events/s", 2000, lambda: self.accept(self.store, 20, 100)),
-            Measure(
-                "accept, 100 events a delivery, memory", "events/s", 2000, lambda: self.accept(self.quick, 20, 100)
-            ),
-            Measure("accept, 1 event a delivery, memory", "events/s", 300, lambda: self.accept(self.quick, 300, 1)),
-            Measure("- bare Redis, pipelined XADD of 300 bytes", "calls/s", 2000, lambda: self.bare_redis(2000)),
-            Measure("normalise a HubSpot event", "events/s", 5000, lambda: self.normalising(5000)),
-            Measure("- a lookup in a dict", "lookups/s", 50_000, lambda: self.lookups(50_000)),
-        ]
-
-    async def bytes_an_event(self, prop: str) -> float:
-        """Measure what an accepted event takes in Redis."""
-        before = (await self.quick.redis.info("memory"))["used_memory"]
-        await self.accept(self.quick, 200, 100, prop)
-        after: int = (await self.quick.redis.info("memory"))["used_memory"]
-        return float(after - before) / 20_000
+async def _once(measure: Measure, *, quick: bool) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
+        return await measure.once(Place(Path(folder), quick))
 
 
-async def main() -> None:
-    """Run all measures in turn, `ROUNDS` times, and print them."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with embedded_redis(Path(folder)) as url:
-            store, quick = open_store(url, Options()), open_store(url, Options(fsync=False))
-            bench = Bench(store, quick)
-            measures = bench.measures()
-            for _ in range(ROUNDS + 1):  # the first round warms up
-                for measure in measures:
-                    await measure.run()
-            for measure in measures:
-                measure.seconds = measure.seconds[1:]
-            rest, waiting = await bench.bytes_an_event("nobody_asks"), await bench.bytes_an_event("property_3")
-            await store.close()
-            await quick.close()
-    table = Table("measure", "median", "a piece", "spread", title=f"medians of {ROUNDS} interleaved rounds")
-    for measure in measures:
-        each = statistics.median(measure.seconds) / measure.size * 1e6
-        spread = max(measure.seconds) / min(measure.seconds)
-        table.add_row(measure.name, f"{measure.rate:,.0f} {measure.unit}", f"{each:,.2f} µs", f"x{spread:.1f}")
-    table.add_row("Redis memory, an event at rest (claim and journal)", f"{rest:,.0f} bytes", "", "")
-    table.add_row("Redis memory, an event with one waiting run", f"{waiting:,.0f} bytes", "", "")
-    console = Console(width=120)
-    console.print(table)
-    console.print(rules_table(hubspot.normalise(batch(0, 1)).events[0], NOW))
+def main(given: Sequence[str] | None = None) -> int:
+    """Run the command: 0 if every target was met, 1 if one was missed, 2 if something did not start."""
+    options = arguments(given)
+    measures = [MEASURES[name] for name in options.measures or MEASURES]
+    if not sys.platform.startswith("linux"):
+        err.print("The bench reads what processes cost from /proc, which only Linux has.")
+        return 2
+    try:
+        result = uvloop.run(run(measures, options.rounds, quick=options.quick))
+    except NotStarted as error:
+        err.print(str(error), markup=False, highlight=False)
+        return 2
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    out = Console()
+    out.print(table(result))
+    for reason in result.skipped:
+        out.print(f"Not measured: {reason}", markup=False, highlight=False)
+    return 0 if all(line.met is not False for line in result.lines) else 1
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(main())

@@ -1,10 +1,12 @@
 """`python -m tests.bench.instant PORT`: a far side that takes every write at once, so that it is not what is measured.
 
-It answers as Sakari does, and knows how many writes it took; `GET /taken` says so. The strict stand-in is service/sandbox.
+It answers as Sakari does, and remembers each write: `GET /taken` says how many there were, `GET /arrivals` when each came.
+The strict stand-in is service/sandbox.
 """
 
 import asyncio
 import sys
+import time
 from typing import cast
 
 import msgspec
@@ -12,12 +14,14 @@ import uvloop
 
 _TOKEN = msgspec.json.encode({"access_token": "instant", "expires_in": 3600, "token_type": "Bearer"})
 _DONE = msgspec.json.encode({"success": True, "data": {"jobId": "instant"}})
+_KIND = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: "
+
+_arrivals: list[tuple[float, bytes]] = []
+"""When each write came, by the clock that all processes of a machine share, and its body."""
 
 
 class Instant(asyncio.Protocol):
     """One connection, HTTP/1.1 with keep-alive, bodies with a content-length."""
-
-    taken = 0
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -33,19 +37,20 @@ class Instant(asyncio.Protocol):
             length = int(head[at + 15 :].partition(b"\r\n")[0]) if at >= 0 else 0
             if len(self._buffer) < end + 4 + length:
                 return
-            self._buffer = self._buffer[end + 4 + length :]
-            self._answer(head)
+            body, self._buffer = self._buffer[end + 4 : end + 4 + length], self._buffer[end + 4 + length :]
+            answer = _answer(head, body)
+            self._transport.write(_KIND + b"%d\r\n\r\n" % len(answer) + answer)
 
-    def _answer(self, head: bytes) -> None:
-        if b"/oauth2/token" in head[:200]:
-            body = _TOKEN
-        elif head.startswith(b"get /taken"):
-            body = b"%d" % Instant.taken
-        else:
-            Instant.taken += 1
-            body = _DONE
-        kind = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: "
-        self._transport.write(kind + b"%d\r\n\r\n" % len(body) + body)
+
+def _answer(head: bytes, body: bytes) -> bytes:
+    if b"/oauth2/token" in head[:200]:
+        return _TOKEN
+    if head.startswith(b"get /taken"):
+        return b"%d" % len(_arrivals)
+    if head.startswith(b"get /arrivals"):
+        return msgspec.json.encode([(at, body.decode()) for at, body in _arrivals])
+    _arrivals.append((time.monotonic(), body))
+    return _DONE
 
 
 async def serve(port: int) -> None:

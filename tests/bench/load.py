@@ -1,8 +1,10 @@
 """A sender that costs little: requests that were made beforehand, over a few keep-alive connections."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Sequence
+from typing import cast
 
 from msgspec import Struct
 
@@ -11,8 +13,59 @@ class Sent(Struct, frozen=True):
     """What came of a load. `waits`: seconds from each request to its answer; `seconds`: all of it."""
 
     waits: tuple[float, ...]
+    dues: tuple[float, ...]
+    """When each wait began, by the monotonic clock; in the order of the requests."""
     statuses: frozenset[int]
     seconds: float
+    busy: float
+    """The share of a core that the sender itself took; near 1, it is the sender that was measured."""
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.waits) / self.seconds
+
+
+class Connection(asyncio.Protocol):
+    """One connection, one request at a time, answers with a content-length."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self._answer and not self._answer.done():
+            self._answer.set_exception(ConnectionError("the server hung up"))
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        head = self._buffer[:end].lower()
+        at = head.find(b"content-length:")
+        length = int(head[at + 15 :].partition(b"\r\n")[0]) if at >= 0 else 0
+        if self._answer and len(self._buffer) >= end + 4 + length:
+            body, self._buffer = self._buffer[end + 4 :], b""
+            self._answer.set_result((int(head[9:12]), body))
+
+    def ask(self, raw: bytes) -> asyncio.Future[tuple[int, bytes]]:
+        """Send a request; gives status and body. Raises ConnectionError if the server hangs up."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(raw)
+        return self._answer
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+async def connected(port: int) -> Connection:
+    """Connect to a server of this machine. Raises OSError if nobody listens."""
+    _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
+    return connection
 
 
 def request(method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
@@ -25,32 +78,32 @@ def request(method: str, path: str, headers: dict[str, str], body: bytes) -> byt
 async def send(port: int, requests: Sequence[bytes], *, at_once: int, every_s: float = 0.0) -> Sent:
     """Send all of them over `at_once` connections: as fast as they are answered, or one each `every_s` seconds (open loop).
 
-    In an open loop a wait counts from the moment at which the request was due.
+    In an open loop a wait counts from the moment at which the request was due, if an earlier answer held it up; a sender
+    that wakes up late is nobody else's fault.
     """
-    waits: list[float] = []
+    waits, dues = [0.0] * len(requests), [0.0] * len(requests)
     statuses: set[int] = set()
     todo = iter(enumerate(requests))
-    started = time.perf_counter()
+    connections = [await connected(port) for _ in range(at_once)]
+    gc.collect()
+    gc.disable()  # a pause of the sender would be in the waits of the server
+    started, cpu = time.monotonic(), time.process_time()
 
-    async def lane() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def lane(connection: Connection) -> None:
         for number, raw in todo:
-            due = started + number * every_s
-            if every_s and (early := due - time.perf_counter()) > 0:
+            due = started + number * every_s if every_s else time.monotonic()
+            if (early := due - time.monotonic()) > 0:
                 await asyncio.sleep(early)
-            asked = due if every_s else time.perf_counter()
-            writer.write(raw)
-            statuses.add(await _answer(reader))
-            waits.append(time.perf_counter() - asked)
-        writer.close()
+                due = time.monotonic()
+            status, _ = await connection.ask(raw)
+            statuses.add(status)
+            waits[number], dues[number] = time.monotonic() - due, due
 
-    await asyncio.gather(*(lane() for _ in range(at_once)))
-    return Sent(tuple(waits), frozenset(statuses), time.perf_counter() - started)
-
-
-async def _answer(reader: asyncio.StreamReader) -> int:
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    at = head.find(b"content-length:")
-    if at >= 0:
-        await reader.readexactly(int(head[at + 15 :].partition(b"\r\n")[0]))
-    return int(head[9:12])
+    try:
+        await asyncio.gather(*map(lane, connections))
+    finally:
+        gc.enable()
+    seconds, busy = time.monotonic() - started, time.process_time() - cpu
+    for connection in connections:
+        connection.close()
+    return Sent(tuple(waits), tuple(dues), frozenset(statuses), seconds, busy / seconds)

@@ -1,0 +1,86 @@
+"""Planning: what it costs to decide that an event matches none of 10 to 10,000 rules; beside a lookup in a dict.
+
+CPU time, since a busy machine stretches the clock on the wall.
+"""
+
+import gc
+import time
+from collections.abc import Callable
+from functools import cache
+
+import msgspec
+
+from service.engine import RuleSet, plan
+from service.model import Event
+from service.sources import hubspot
+from service.sources.delivery import Delivery, Verified
+from tests.bench.deliveries import property_change
+from tests.bench.measure import Measure, Place, Row, Target
+from tests.bench.rules import rules
+
+COUNTS = (10, 100, 1_000, 10_000)
+NOW = 1_795_350_000_000
+
+
+async def once(place: Place) -> dict[str, float]:
+    """Plan one event again and again."""
+    event, events = an_event(), place.size(20_000)
+    index: dict[str, tuple[str, ...]] = {event.type: ()}
+    figures = {"lookup": cpu_us(lambda: index.get(event.type), events * 10)}
+    for count in COUNTS:
+        figures[f"rules_{count}"] = planning_us(_rules(place.size(count, 10)), event, events)
+    figures["growth"] = figures[f"rules_{COUNTS[-1]}"] / figures[f"rules_{COUNTS[0]}"]
+    batch = _verified(100)
+    figures["normalise"] = cpu_us(lambda: hubspot.normalise(batch), place.size(200)) / 100
+    return figures
+
+
+def planning_us(rule_set: RuleSet, event: Event, events: int) -> float:
+    """CPU microseconds for one event."""
+    plan(rule_set, event, NOW)
+    return cpu_us(lambda: plan(rule_set, event, NOW), events)
+
+
+def an_event() -> Event:
+    """An event that matches none of the rules of `rules`."""
+    return hubspot.normalise(_verified(1)).events[0]
+
+
+def cpu_us(work: Callable[[], object], times: int) -> float:
+    """CPU microseconds of one call, with the collector off as during a delivery's few milliseconds."""
+    gc.disable()
+    try:
+        started = time.process_time()
+        for _ in range(times):
+            work()
+        return (time.process_time() - started) / times * 1e6
+    finally:
+        gc.enable()
+
+
+@cache
+def _rules(count: int) -> RuleSet:
+    return rules(count)
+
+
+def _verified(size: int) -> Verified:
+    body = msgspec.json.encode([property_change(n, NOW, matches=False) for n in range(size)])
+    return Verified(Delivery(method="POST", target="/", headers={}, body=body, received_at=NOW), "v3")
+
+
+def _row(count: int) -> Row:
+    target = Target("≤", 15) if count == COUNTS[-1] else None
+    title = f"plan an event that matches none of {count:,} rules"
+    return Row(figure=f"rules_{count}", title=title, unit="µs", beside="lookup", target=target)
+
+
+MEASURE = Measure(
+    "planning",
+    (
+        Row(figure="lookup", title="a lookup in a dict", unit="µs"),
+        *(_row(count) for count in COUNTS),
+        Row(figure="growth", title="10,000 rules to 10 rules", unit="times", target=Target("≤", 3)),
+        Row(figure="normalise", title="normalise an event of HubSpot", unit="µs", beside="lookup"),
+    ),
+    once,
+)
