@@ -90,7 +90,7 @@ async def test_one_trace_leads_from_the_delivery_to_the_calls(tmp_path: Path) ->
     (token,) = _named(collector, "call POST token")
     assert token.parent == steps[failed.id].id
     for log in ("ingress.log", "worker.log"):
-        assert f'"trace_id": "{delivery.trace}"' in (tmp_path / log).read_text()
+        assert f'"trace_id":"{delivery.trace}"' in (tmp_path / log).read_text()
 
 
 async def test_a_proxy_that_traces_is_where_the_trace_begins(tmp_path: Path) -> None:
@@ -113,4 +113,4 @@ async def test_a_collector_that_is_away_costs_one_line_in_the_log(tmp_path: Path
     for log in ("ingress.log", "worker.log"):
         lines = (tmp_path / log).read_text().splitlines()
         assert [line for line in lines if "Traceback" in line or "opentelemetry" in line] == []
-        assert sum('"event": "traces not' in line for line in lines) == 1, lines
+        assert sum('"event":"traces not' in line for line in lines) == 1, lines
