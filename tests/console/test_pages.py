@@ -1,14 +1,16 @@
 """What the pages tell: stories with their reasons, rules, dead letters, the playground."""
 
+import asyncio
 import time
+from pathlib import Path
 
 from structlog.testing import capture_logs
 
 from service.model import Misfit
-from service.store import dead, keys, overview
+from service.store import Store, dead, keys, overview
 from service.store.pace import SharedPace
 from tests.cli.conftest import a_rule, an_event, rules_text
-from tests.console.conftest import Browser
+from tests.console.conftest import Browser, browsing
 
 
 async def test_an_event_is_found_by_object_rule_and_outcome(browser: Browser) -> None:
@@ -115,6 +117,23 @@ async def test_the_overview_says_what_was_refused_and_why(browser: Browser) -> N
     page = (await browser.get()).text
     assert "<b>1,200</b> of pipedrive <code>wrong_password</code>" in page
     assert "are not those of SLUICE_PIPEDRIVE_USER" in page
+
+
+async def test_only_a_mistake_in_the_rules_is_called_one(redis_url: str, store: Store, tmp_path: Path) -> None:
+    async with browsing(redis_url, store, tmp_path) as browser:
+        await browser.sign_in()
+        assert "rules folder" not in (await browser.get()).text
+        (tmp_path / "rules" / "warned.yaml").write_text(rules_text(a_rule("x", seen="${contact.other}")))
+        await _until(browser, "Something to consider in the rules; they are in force")
+        (tmp_path / "rules" / "broken.yaml").write_text("version: 2")
+        await _until(browser, "Something is wrong with the rules folder")
+
+
+async def _until(browser: Browser, said: str) -> None:
+    async with asyncio.timeout(30):
+        while said not in (await browser.get("/rules")).text:  # noqa: ASYNC110 - the ingress looks at files by itself
+            await asyncio.sleep(0.1)
+    assert said in (await browser.get()).text
 
 
 async def test_a_huge_rate_can_be_read(browser: Browser) -> None:
