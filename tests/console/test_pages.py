@@ -4,13 +4,14 @@ import asyncio
 import time
 from pathlib import Path
 
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from service.model import Misfit
 from service.store import Store, dead, keys, overview
 from service.store.pace import SharedPace
 from tests.cli.conftest import a_rule, an_event, rules_text
-from tests.console.conftest import Browser, browsing
+from tests.console.conftest import NOW, Browser, browsing
 
 
 async def test_an_event_is_found_by_object_rule_and_outcome(browser: Browser) -> None:
@@ -66,6 +67,19 @@ async def test_personal_data_is_shown_on_purpose_only_and_that_is_noted(browser:
         shown = (await browser.post(f"/events/{event}", {})).text
     assert "ada@example.com" in shown
     assert {"event": "personal data shown", "event_id": event, "log_level": "warning"} in logs
+
+
+async def test_a_personal_number_that_stands_in_a_time_breaks_nothing(browser: Browser) -> None:
+    await browser.sign_in()
+    event = replace(an_event(), values={"contact.id": "7", "contact.stage": "customer", "contact.number": "179000"})
+    (event_id,) = await browser.accept(event)
+    await browser.work("done", args={"size": 179000})
+    page = await browser.get(f"/events/{event_id}")
+    assert page.status_code == 200
+    assert "update_attributes" in page.text
+    assert "179000" not in page.text.replace("1790000", "")
+    told = await browser.http.get(f"/api/events/{event_id}", headers={"authorization": "Bearer viewer"})
+    assert told.json()["runs"]["one"]["steps"]["0"]["at"] == NOW
 
 
 async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
