@@ -30,7 +30,7 @@ class Field(Struct, frozen=True, kw_only=True):
     name: str
     kind: str
     needed: bool
-    """Always there in what is answered; to be given in what is sent."""
+    """Whether it must be given in what is sent; what is answered has all of them."""
     says: str
 
 
@@ -52,7 +52,9 @@ def api_page(desk: Desk) -> HTTPRouteHandler:
             for name, schema in described["components"].get("schemas", {}).items()
         }
         operations = sorted(_operations(described), key=lambda one: (not one.token, one.path, one.verb))
-        return desk.page("api.html", who(request), operations=operations, schemas=schemas, about=described["info"])
+        sent = _with_parts({one.body for one in operations}, schemas)
+        shown = {"operations": operations, "schemas": schemas, "sent": sent, "about": described["info"]}
+        return desk.page("api.html", who(request), **shown)
 
     return show
 
@@ -89,6 +91,13 @@ def _fields(schema: dict[str, Any]) -> list[Field]:
         Field(name=name, kind=_kind(field), needed=name in needed, says=field.get("description", ""))
         for name, field in schema.get("properties", {}).items()
     ]
+
+
+def _with_parts(names: set[str], kinds: dict[str, Kind]) -> set[str]:
+    """These types, and those that their fields are of."""
+    found = {name for name in names if name in kinds}
+    parts = {word for name in found for field in kinds[name].fields for word in field.kind.split()}
+    return found if parts & kinds.keys() <= found else _with_parts(found | parts, kinds)
 
 
 def _kind(schema: dict[str, Any]) -> str:

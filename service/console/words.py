@@ -83,6 +83,13 @@ def tidy(shown: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(shown, enc_hook=str), indent=2).decode()
 
 
+def coded(text: str) -> Markup:
+    """A text in which `…` stands for code."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(text.split("`"))
+    )
+
+
 def question(leaf: LeafVerdict) -> str:
     """What a condition asks."""
     if leaf.operator in ("exists", "changed"):

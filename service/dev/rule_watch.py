@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from service.dev.view import counted, printable
 from service.ingress.http import Readiness
+from service.insight.spoken import is_warning
 
 _EVERY_S = 0.5
 
@@ -53,7 +54,7 @@ def lines(before: Readiness, now: Readiness) -> list[str]:
 
 
 def _mark(problem: str) -> str:
-    return "[yellow]![/]" if ": warning R" in problem.partition("\n")[0] else "[red]✗[/]"
+    return "[yellow]![/]" if is_warning(problem) else "[red]✗[/]"
 
 
 def _shown(problem: str) -> str:

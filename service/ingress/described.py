@@ -21,12 +21,17 @@ class DescribedStructs(StructSchemaPlugin):
         kind: type = field_definition.annotation
         schema.description = " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
         words = {name: text for one in reversed(kind.__mro__) for name, text in _fields(one).items()}
-        for name, field in (schema.properties or {}).items():
-            if isinstance(field, Reference) and name in words:
-                schema.properties[name] = Schema(all_of=[field], description=words[name])  # type: ignore[index]
-            elif isinstance(field, Schema) and name in words:
-                field.description = field.description or words[name]
+        fields = schema.properties or {}
+        schema.properties = {name: _described(field, words.get(name, "")) for name, field in fields.items()}
         return schema
+
+
+def _described(field: Schema | Reference, text: str) -> Schema | Reference:
+    """The same field with a text; a reference cannot have one, so it is wrapped."""
+    if isinstance(field, Schema):
+        field.description = field.description or text or None
+        return field
+    return Schema(all_of=[field], description=text) if text else field
 
 
 def _fields(kind: type) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""Numbers as people say them."""
+"""How things are said."""
 
 import pytest
 
-from service.insight.spoken import rate
+from service.insight.spoken import is_warning, rate
 
 
 @pytest.mark.parametrize(
@@ -10,3 +10,9 @@ from service.insight.spoken import rate
 )
 def test_a_rate_is_never_written_with_an_exponent(per_second: float, said: str) -> None:
     assert rate(per_second) == said
+
+
+def test_a_warning_is_told_from_an_error_by_its_first_line() -> None:
+    assert is_warning("r.yaml:3:5: warning R315: `x` can never hold\n    3 | x")
+    assert not is_warning("r.yaml:3:5: error R202: a rule has no key `y`\n    3 | y: ': warning R1'")
+    assert not is_warning("r.yaml is broken: its last good version stays in force")

@@ -11,7 +11,7 @@ from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath
 from msgspec import Struct
 
-from service.ingress.admin.parameters import RESPONSES, Flag, Instant, Most, Object, Text, note
+from service.ingress.admin.parameters import RESPONSES, Died, Flag, Instant, Most, Object, Text, note
 from service.insight.told import ToldLetter, told_letter
 from service.store import Store, dead
 from service.store.dead import Settled, Which
@@ -43,7 +43,7 @@ def letters(store: Store, now: Callable[[], int]) -> list[HTTPRouteHandler]:
     async def list_dead(
         reason: Text = "",
         rule: Text = "",
-        kind: Text = "",
+        kind: Died = "",
         object_id: Object = "",
         since: Instant = 0,
         until: Instant = 0,

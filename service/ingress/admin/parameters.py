@@ -1,6 +1,6 @@
 """What the routes share: their parameters, the faults that any of them may answer, and the note when personal data is shown."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import structlog
 from litestar.openapi import ResponseSpec
@@ -19,6 +19,12 @@ Outcome = Annotated[
         max_length=200,
         description="Only those of which this came, for one of their rules: `done`, `dead`, `superseded`, `shadow` …;"
         " `none`: no rule matched.",
+    ),
+]
+Died = Annotated[
+    Literal["", "run", "rule", "delivery"],
+    QueryParameter(
+        description="Only runs that failed, rules that could not be planned, or deliveries that made no sense."
     ),
 ]
 Object = Annotated[
