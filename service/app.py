@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -71,6 +72,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         traces.start("sluice-ingress", settings.of(trace_config.Config))
         for problem in desk.rules.problems:
             log.warning("rule problem", problem=problem)
+        gc.freeze()  # rules, routes and modules stay: collecting need not look at them again and again
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
         async with asyncio.TaskGroup() as tasks:
             doing = (

@@ -15,7 +15,6 @@ from service.engine.paths import FACTS
 from service.engine.rule import Rule
 from service.engine.scope import EventScope
 from service.engine.values import MISSING, canonical
-from service.model import Event
 
 Key = tuple[str, Hashable]
 """A path and a value in canonical form."""
@@ -54,12 +53,12 @@ def build_index(rules: Sequence[Rule]) -> Index:
     return {event_type: _index_type(positions, choices) for event_type, positions in by_type.items()}
 
 
-def candidates(index: Index, event: Event) -> list[int]:
+def candidates(index: Index, scope: EventScope) -> list[int]:
     """Positions of the rules that could match, ascending."""
+    event = scope.event
     found = index.get(event.type)
     if found is None:
         return []
-    scope = EventScope(event)
     positions = set(found.always)
     # Python walks the smaller side: a rule set may know thousands of paths, and a Pipedrive event may carry hundreds.
     for path in found.by_path.keys() & event.values.keys() | found.facts:

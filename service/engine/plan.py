@@ -11,11 +11,14 @@ from service.model import Event, Plan, PlanFailure, Run
 
 def plan(rule_set: RuleSet, event: Event, now_ms: int) -> Plan:
     """The runs of every matching rule, in the order of the rule set. `now_ms`: milliseconds since the epoch."""
+    scope = EventScope(event)
+    positions = candidates(rule_set.index, scope)
+    if not positions:
+        return Plan(event=event, ruleset=rule_set.version)
     runs: list[Run] = []
     shadowed: list[str] = []
     failures: list[PlanFailure] = []
-    scope = EventScope(event)
-    for position in candidates(rule_set.index, event):
+    for position in positions:
         rule = rule_set.rules[position]
         decision = decide(rule, scope, now_ms, rule_set.version)
         if isinstance(decision, Run):

@@ -1,10 +1,11 @@
 """The left half of the way: bytes and headers in, a promise out. Read `receive` first."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from service.engine import RuleSet, plan
@@ -27,6 +28,8 @@ class Desk(Struct, kw_only=True):
     rules: RuleBook
     spill: Spill | None
     now: Callable[[], int]
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the large delivery whose turn it is to be worked out."""
 
 
 class Answer(Struct, frozen=True):
@@ -93,16 +96,21 @@ def _plan(rule_set: RuleSet, found: Normalised, now: int) -> list[Plan]:
 
 
 def _count(source: str, plans: list[Plan], receipt: Receipt, now: int) -> None:
+    """Count what became of a delivery's events. How old they are is told by the oldest new one: they come together."""
     known = [event for event in receipt.events if event in ("redelivered", "overlapping")]
     for outcome in set(known):
         EVENTS.labels(source, outcome).inc(known.count(outcome))
+    if not receipt.accepted:
+        return
     EVENTS.labels(source, "accepted").inc(receipt.accepted)
-    lag = LAG.labels(source)
+    occurred_at = now
     for planned, event in zip(plans, receipt.events, strict=True):
-        if not known or event not in known:
-            lag.observe(max(0, now - planned.event.occurred_at) / 1000)
-            if planned.runs or planned.shadowed or planned.failures:
-                _count_matches(planned, event)
+        if known and event in known:
+            continue
+        occurred_at = min(occurred_at, planned.event.occurred_at)
+        if planned.runs or planned.shadowed or planned.failures:
+            _count_matches(planned, event)
+    LAG.labels(source).observe((now - occurred_at) / 1000)
 
 
 def _count_matches(planned: Plan, event: str) -> None:

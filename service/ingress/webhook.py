@@ -4,6 +4,7 @@ Litestar finds the route. Its handlers for HTTP (arguments, responses, serialisa
 everything that is done with the delivery.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -45,6 +46,11 @@ _HINT = "The timestamp is missing, no number, or more than five minutes away fro
 _ONLY_POST = Fault("method_not_allowed", "Deliveries are sent with POST.")
 
 
+_LARGE = 4096
+"""Bytes. Deliveries above this are worked out one in each turn of the loop, so that what has been worked out is on its way to
+Redis while the next one is at hand. Otherwise all that came together would be worked out before any is sent."""
+
+
 class _Gone(Exception):
     """Whoever was sending has hung up."""
 
@@ -80,6 +86,9 @@ async def _take(
     """The status, a word for it, and the body of the answer. Raises _Gone."""
     try:
         delivery = await _read(scope, incoming, max_body, desk.now())
+        if len(delivery.body) > _LARGE:
+            async with desk.turn:
+                await asyncio.sleep(0)
         return 200, "accepted", await receive(route, delivery, desk)
     except Refusal as refusal:
         return refusal.status, refusal.reason, Fault(refusal.reason, _HINTS.get(refusal.reason, _HINT))

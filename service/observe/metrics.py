@@ -25,7 +25,7 @@ ACKNOWLEDGE = Histogram(
 )
 LAG = Histogram(
     "sluice_event_lag_seconds",
-    "From when a new event occurred in the CRM to when it was accepted",
+    "From when the oldest new event of a delivery occurred in the CRM to when it was accepted",
     ["source"],
     buckets=(1, 2, 5, 15, 60, 300, 900, 3600, 6 * 3600, 24 * 3600),
     registry=REGISTRY,

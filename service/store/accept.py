@@ -66,10 +66,10 @@ def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequen
         event = plan.event
         rules = tuple([run.rule for run in plan.runs])
         entry = JournalEntry(event, plan.ruleset, now, rules, plan.shadowed, plan.failures)
-        args += (event.fact_key, event.delivery_key, encode(entry), len(plan.runs))
         if not (rules or plan.shadowed or plan.failures):
-            args += (0, 0)
+            args += (event.fact_key, event.delivery_key, encode(entry), "")
             continue
+        args += (event.fact_key, event.delivery_key, encode(entry), len(plan.runs))
         for run in plan.runs:
             args += (run.lane, run.occurred_at, run.key, encode(run))
         letters = [_rule_letter(plan, n, now) for n in range(len(plan.failures))]

@@ -162,16 +162,16 @@ def test_an_event_meets_only_the_rules_that_can_match() -> None:
     )
     rule_set = rules_of("version: 1\nrules:\n" + rules)
     stage = {"contact.lifecyclestage": "s7"}
-    assert candidates(rule_set.index, event(stage)) == [7]
-    assert candidates(rule_set.index, event({"contact.lifecyclestage": "x"})) == []
-    assert candidates(rule_set.index, event({f"contact.p{n}": n for n in range(300)} | stage)) == [7]
-    assert candidates(rule_set.index, event(type="deal.created")) == []
+    assert candidates(rule_set.index, EventScope(event(stage))) == [7]
+    assert candidates(rule_set.index, EventScope(event({"contact.lifecyclestage": "x"}))) == []
+    assert candidates(rule_set.index, EventScope(event({f"contact.p{n}": n for n in range(300)} | stage))) == [7]
+    assert candidates(rule_set.index, EventScope(event(type="deal.created"))) == []
 
 
 def test_more_paths_in_the_index_than_in_the_event() -> None:
     rules = "".join(rule(f"{{ contact.p{n}: [1, 2] }}", id=f"r{n}").partition("rules:\n")[2] for n in range(50))
     rule_set = rules_of("version: 1\nrules:\n" + rules)
-    assert candidates(rule_set.index, event({"contact.p3": 2, "contact.p4": 3, "contact.p5": [1]})) == [3]
+    assert candidates(rule_set.index, EventScope(event({"contact.p3": 2, "contact.p4": 3, "contact.p5": [1]}))) == [3]
 
 
 def test_rules_that_only_ask_what_changed_are_found_by_what_the_event_speaks_of() -> None:
@@ -180,10 +180,10 @@ def test_rules_that_only_ask_what_changed_are_found_by_what_the_event_speaks_of(
     blocks = [rule(when, id=f"r{n}").partition("rules:\n")[2] for n, when in enumerate(whens)]
     absent = rule("{ contact.z: { exists: false } }", id="absent").partition("rules:\n")[2]
     index = rules_of("version: 1\nrules:\n" + "".join(blocks) + absent).index
-    assert candidates(index, event()) == [100]
-    assert candidates(index, event({"contact.p3": 1})) == [6, 100]
-    assert candidates(index, event(changed=("contact.p4",))) == [8, 100]
-    assert candidates(index, event(before={"contact.q5": 1})) == [11, 100]
+    assert candidates(index, EventScope(event())) == [100]
+    assert candidates(index, EventScope(event({"contact.p3": 1}))) == [6, 100]
+    assert candidates(index, EventScope(event(changed=("contact.p4",)))) == [8, 100]
+    assert candidates(index, EventScope(event(before={"contact.q5": 1}))) == [11, 100]
 
 
 # Any event x any rules: small alphabets, so that conditions meet values often enough.

@@ -4,7 +4,7 @@
 -- ARGV  now | '' · claim ttl ms · journal length · lane prefix · claim prefix · dead letter prefix
 --       ticket job · ticket ttl ms · lanes per ticket · most tickets · tally prefix · tally ttl ms · last firings · source
 --       number of events
---       then per event: fact key, delivery key, journal entry,
+--       then per event: fact key, delivery key, journal entry, '' if nothing else belongs to it, else
 --                       number of runs,  per run: lane, occurred_at, run key, run
 --                       number of dead letters, per letter: id, letter
 --                       number of marks, per mark: `live <rule>`, `shadow <rule>` or `failed <rule>`
@@ -23,6 +23,32 @@ local seen = {accepted = 0, redelivered = 0, overlapping = 0, misfit = 0}
 local function take(n)
   at = at + n
   return unpack(ARGV, at - n + 1, at)
+end
+
+-- What comes with an event: its runs into their lanes, its dead letters, and its marks. Skipped if it is known.
+local function belongings(runs, fresh, id)
+  for n = 1, runs do
+    local lane, occurred_at, key, run = take(4)
+    if fresh then
+      local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+      local member = string.format('%013d-%06d-%03d ', ms, seq, n) .. key .. ' ' .. run
+      redis.call('ZADD', lane_prefix .. lane, occurred_at, member)
+      if redis.call('HEXISTS', owners, lane) == 0 then
+        woken = woken + redis.call('ZADD', ready, 'NX', now, lane)
+      end
+    end
+  end
+  for _ = 1, tonumber((take(1))) do
+    local letter_id, letter = take(2)
+    if fresh then
+      redis.call('SET', letter_prefix .. letter_id, letter) -- also if it is there: as with claims
+      redis.call('ZADD', dead, 'NX', now, letter_id)
+    end
+  end
+  for _ = 1, tonumber((take(1))) do
+    local mark = take(1)
+    if fresh then marked[mark], newest[mark] = (marked[mark] or 0) + 1, id end
+  end
 end
 
 for i = 1, tonumber(ARGV[15]) do
@@ -44,28 +70,7 @@ for i = 1, tonumber(ARGV[15]) do
     ids[i] = redis.call('XADD', journal, 'MAXLEN', '~', length, '*', 'e', entry)
     redis.call('SET', claim_prefix .. fact, ids[i] .. ' ' .. delivery, 'PX', ttl)
   end
-  for n = 1, tonumber(runs) do
-    local lane, occurred_at, key, run = take(4)
-    if fresh then
-      local ms, seq = string.match(ids[i], '^(%d+)-(%d+)$')
-      local member = string.format('%013d-%06d-%03d ', ms, seq, n) .. key .. ' ' .. run
-      redis.call('ZADD', lane_prefix .. lane, occurred_at, member)
-      if redis.call('HEXISTS', owners, lane) == 0 then
-        woken = woken + redis.call('ZADD', ready, 'NX', now, lane)
-      end
-    end
-  end
-  for _ = 1, tonumber((take(1))) do
-    local id, letter = take(2)
-    if fresh then
-      redis.call('SET', letter_prefix .. id, letter) -- also if it is there: as with claims
-      redis.call('ZADD', dead, 'NX', now, id)
-    end
-  end
-  for _ = 1, tonumber((take(1))) do
-    local mark = take(1)
-    if fresh then marked[mark], newest[mark] = (marked[mark] or 0) + 1, ids[i] end
-  end
+  if runs ~= '' then belongings(tonumber(runs), fresh, ids[i]) end
 end
 for mark, number in pairs(marked) do
   tally(tallies, now, mark, number)

@@ -33,5 +33,5 @@ local ms, seq = string.match(event, '^(%d+)-(%d+)$')
 local order = string.format('%013d-%06d-%03d ', ms, seq, redis.call('HLEN', KEYS[7]))
 redis.call('ZADD', KEYS[5], occurred_at, order .. key .. ' ' .. ARGV[6])
 if redis.call('HEXISTS', KEYS[2], lane) == 0 then redis.call('ZADD', KEYS[1], 'NX', now, lane) end
-ring({job = ARGV[14], ttl = ARGV[15], width = tonumber(ARGV[16]), most = tonumber(ARGV[17]), queue = KEYS[4]}, 1, now)
+ring({job = ARGV[14], ttl = ARGV[15], width = tonumber(ARGV[16]), most = tonumber(ARGV[17]), queue = KEYS[4]}, 1)
 return 1

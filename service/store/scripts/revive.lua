@@ -10,5 +10,5 @@ redis.call('ZREM', KEYS[3], ARGV[3])
 redis.call('ZADD', KEYS[6], ARGV[5], ARGV[6])
 for i = 11, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1]) end
 if redis.call('HEXISTS', KEYS[2], ARGV[4]) == 0 then redis.call('ZADD', KEYS[1], 'NX', now, ARGV[4]) end
-ring({job = ARGV[7], ttl = ARGV[8], width = tonumber(ARGV[9]), most = tonumber(ARGV[10]), queue = KEYS[4]}, 1, now)
+ring({job = ARGV[7], ttl = ARGV[8], width = tonumber(ARGV[9]), most = tonumber(ARGV[10]), queue = KEYS[4]}, 1)
 return 1
