@@ -60,7 +60,8 @@ async def embedded_redis(folder: Path, *extra: str, port: int = 0) -> AsyncItera
     for number in ports:
         arguments = ["--bind", "127.0.0.1", "--port", str(number), "--dir", str(folder), "--save", "", *extra]
         durable = ["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--loglevel", "warning"]
-        async with running(binary, *arguments, *durable) as process:
+        compact = ["--zset-max-listpack-value", "1024", "--hash-max-listpack-value", "1024"]
+        async with running(binary, *arguments, *durable, *compact) as process:
             if await _answers(process, number):
                 yield f"redis://127.0.0.1:{number}/0"
                 return
