@@ -14,13 +14,12 @@ from service.store import Acceptor, Options, Store, lanes, open_store
 from tests.bench import snapshots
 from tests.bench.curve import Curve, Series
 from tests.bench.installed import a_redis
-from tests.bench.planning import an_event, planning_us
+from tests.bench.planning import an_event, cpu_us, planning
 from tests.bench.plans import NOW, accept, plans
 from tests.bench.rules import rules
 
 _TIMES = 40
 _CLAIMED = 16
-_TURNS = 9
 
 
 async def waiting(folder: Path, most: int) -> list[Curve]:
@@ -83,15 +82,11 @@ async def _memory(store: Store) -> int:
 async def ruled(_: Path, most: int) -> list[Curve]:
     """Plan an event under 10 to `most` rules, in turns: one that matches none of them, and one that matches one."""
     nothing = an_event()
-    events = nothing, _matching(nothing)
+    events = {"matches nothing": nothing, "matches one rule": _matching(nothing)}
     sets = {count: rules(count) for count in _sizes(10, most)}
-    rounds: dict[int, list[tuple[float, ...]]] = {count: [] for count in sets}
-    for _round in range(_TURNS):
-        for count, rule_set in sets.items():
-            rounds[count].append(tuple(planning_us(rule_set, event, 2_000) for event in events))
-    costs = {count: tuple(map(statistics.median, zip(*both, strict=True))) for count, both in rounds.items()}
-    names = ("matches nothing", "matches one rule")
-    series = tuple(Series(name, points(costs, n)) for n, name in enumerate(names))
+    work = {(name, n): planning(rule_set, event) for name, event in events.items() for n, rule_set in sets.items()}
+    costs = cpu_us(work, 2_000)
+    series = tuple(Series(name, tuple((count, costs[name, count]) for count in sets)) for name in events)
     return [Curve(name="rules", title="Planning an event, CPU", x="rules", y="µs", series=series)]
 
 
