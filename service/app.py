@@ -18,18 +18,22 @@ from service.console.desk import Desk as Console
 from service.console.router import console
 from service.console.session import Tokens
 from service.errors import SettingsError, StoreUnavailable
-from service.ingress.admin import admin, describe
+from service.ingress import refusals
+from service.ingress.admin.router import admin, describe
+from service.ingress.described import DescribedStructs
 from service.ingress.gate import Bearers
-from service.ingress.http import away, broken, fault, livez, readyz, too_deep, webhook
+from service.ingress.http import away, broken, fault, livez, readyz, too_deep
 from service.ingress.metrics import metrics
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import NoTaker, Spill, Spilled
+from service.ingress.webhook import describe as describe_webhooks
+from service.ingress.webhook import webhook
 from service.insight.stories import RuleSets
-from service.observe import logs
+from service.observe import logs, trace_config, traces
 from service.settings import Found, IngressSettings, StoreSettings
 from service.sources.delivery import Delivery, Route, Verified
-from service.store import Acceptor, Store, durability, open_store
+from service.store import Store, durability, open_store
 from service.worker.main import options
 
 log = structlog.get_logger("sluice.ingress")
@@ -37,6 +41,7 @@ log = structlog.get_logger("sluice.ingress")
 WANTED: dict[type[msgspec.Struct], str] = {
     StoreSettings: "SLUICE_",
     IngressSettings: "SLUICE_",
+    trace_config.Config: "OTEL_",
     **{source.Config: f"SLUICE_{name.upper()}_" for name, source in sources.SOURCES.items()},
 }
 """The settings that `sluice serve` reads, and their prefixes."""
@@ -45,6 +50,7 @@ _KEEP_RULES_S = 60
 _LOOK_AT_RULES_S = 2
 """A change is taken up at the second look. Contents are compared, since a mounted ConfigMap tells nothing else reliably."""
 _DRAIN_SPILL_S = 1
+_TELL_REFUSALS_S = 2
 
 
 def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litestar:
@@ -62,20 +68,26 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
     @contextlib.asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_exception_handler(logs.unhandled)
+        traces.start("sluice-ingress", settings.of(trace_config.Config))
         for problem in desk.rules.problems:
             log.warning("rule problem", problem=problem)
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
         async with asyncio.TaskGroup() as tasks:
-            doing = (_keep_rules(desk), _watch_rules(desk), _drain_spill(desk, by_path))
+            doing = (
+                _keep_rules(desk),
+                _watch_rules(desk),
+                _drain_spill(desk, by_path),
+                _tell_refusals(desk, opened, refusals.counted()),
+            )
             chores = [tasks.create_task(chore) for chore in doing]
             try:
                 yield
             finally:
                 await _end(chores)
-        await desk.acceptor.close()
         await opened.close()
+        traces.stop()
 
-    return Litestar(
+    made = Litestar(
         route_handlers=[
             *(webhook(route, desk, ingress.max_body) for route in routes),
             livez,
@@ -85,9 +97,13 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         ],
         lifespan=[life],
         exception_handlers={HTTPException: fault, RecursionError: too_deep, RedisError: away, Exception: broken},
+        plugins=[DescribedStructs()],
         openapi_config=describe(Bearers(ingress.admin_token, ingress.viewer_token)) if ingress.admin_token else None,
         logging_config=None,
     )
+    if ingress.admin_token:
+        describe_webhooks(made.openapi_schema, routes)
+    return made
 
 
 def _for_operators(ingress: IngressSettings, opened: Store, desk: Desk, stopping: asyncio.Event) -> list[Router]:
@@ -123,7 +139,7 @@ async def check(settings: Found) -> None:
 def make_desk(ingress: IngressSettings, opened: Store) -> Desk:
     """Put together what receiving needs, with the real clock."""
     return Desk(
-        acceptor=Acceptor(opened),
+        store=opened,
         rules=RuleBook(Path(ingress.rules), ACTIONS, opened),
         spill=Spill(Path(ingress.spill_dir), ingress.spill_mib * 1024 * 1024) if ingress.spill_dir else None,
         now=lambda: time.time_ns() // 1_000_000,
@@ -167,6 +183,13 @@ async def _watch_rules(desk: Desk) -> None:
                     log.warning("rule problem", problem=problem)
 
 
+async def _tell_refusals(desk: Desk, opened: Store, told: refusals.Counts) -> None:
+    """Let the overview know what was turned away. `told`: what was counted when this process began."""
+    while True:
+        await asyncio.sleep(_TELL_REFUSALS_S)
+        told = await refusals.tell(opened, told, now=desk.now())
+
+
 async def _drain_spill(desk: Desk, routes: dict[str, Route]) -> None:
     """Bring spilled deliveries in as soon as Redis takes them."""
     if desk.spill is None:
@@ -180,7 +203,8 @@ async def _drain_spill(desk: Desk, routes: dict[str, Route]) -> None:
         if route is None:
             raise NoTaker(spilled.path)
         # It was verified before it was written; its headers, which proved that, were not kept.
-        await store(route.source, route.normalise(Verified(delivery, "basic")), desk)
+        with traces.delivery(route.source, route.path, spilled.traceparent):
+            await store(route.source, route.normalise(Verified(delivery, "basic")), desk)
 
     while True:
         try:

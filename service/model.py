@@ -95,6 +95,8 @@ class Run(Struct, frozen=True, array_like=True, kw_only=True):
     """After this it becomes a dead letter instead of a late surprise."""
     values: dict[str, Any]
     """Event path -> value, for the paths that the steps use."""
+    traceparent: str = ""
+    """The trace of the delivery (W3C Trace Context), if it has one: the worker goes on with it."""
 
 
 class PlanFailure(Struct, frozen=True, array_like=True):

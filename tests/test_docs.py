@@ -106,7 +106,7 @@ def test_the_readme_names_every_setting_and_no_other() -> None:
         for field in msgspec.structs.fields(kind)  # type: ignore[arg-type]
     }
     table = (ROOT / "README.md").read_text().partition("## Configuration")[2].partition("## Where")[0]
-    assert set(re.findall(r"`(SLUICE_[A-Z0-9_]+)`", table)) == wanted
+    assert set(re.findall(r"`((?:SLUICE|OTEL)_[A-Z0-9_]+)`", table)) == wanted
 
 
 def commands() -> Iterator[object]:

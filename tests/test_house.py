@@ -72,7 +72,7 @@ def test_arq_is_known_to_the_worker_and_one_file_of_the_store() -> None:
 
 def test_httpx_is_known_to_sakari_and_to_the_commands_that_act_as_a_client() -> None:
     knowing = {_room(path) for path in _modules() if "httpx" in {name.split(".")[0] for name in _imports(path)}}
-    assert knowing == {"sakari", "worker", "dev", "cli"}
+    assert knowing == {"sakari", "dev", "cli"}
 
 
 def test_only_settings_reads_the_environment() -> None:

@@ -5,6 +5,7 @@ import rich_click as click
 from rich.table import Table
 
 from service.cli.command import command, json_option, now_ms, opened, out
+from service.insight.spoken import rate
 from service.store import pace
 from service.store.pace import AccountState
 
@@ -31,8 +32,8 @@ def _tell(states: list[AccountState], now: int) -> None:
         colour = "green" if state.circuit == "closed" else "red"
         table.add_row(
             state.name,
-            f"{state.rate_now:.3g}",
-            f"{state.rate:g}",
+            rate(state.rate_now),
+            rate(state.rate),
             f"[{colour}]{state.circuit}[/]",
             _span(state.queue_ms),
             _why(state, now),

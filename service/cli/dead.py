@@ -8,9 +8,10 @@ import rich_click as click
 
 from service.cli.command import ago, command, json_option, now_ms, opened, out
 from service.dev import view
+from service.insight.told import ToldLetter, told_letter
 from service.store import Store, dead, journal
 from service.store.dead import Which
-from service.store.records import DeadLetter, plain
+from service.store.records import DeadLetter
 
 
 @click.group("dead")
@@ -49,18 +50,12 @@ async def list_dead(most: int, as_json: bool, **which: Any) -> None:
         letters = await dead.newest(store, most, _which(**which))
         total = await dead.count(store)
     if as_json:
-        click.echo(msgspec.json.encode([_shown(letter) for letter in letters]))
+        click.echo(msgspec.json.encode([told_letter(letter) for letter in letters]))
         return
     for letter in letters:
         line = f"{view.day(letter.at)}  {letter.id}  {letter.rule or letter.kind}  {letter.reason}: {letter.message}"
         out.print(line, highlight=False, markup=False, soft_wrap=True)
     out.print(f"{len(letters)} shown, {total} in all." if total else "No dead letters.", style="dim")
-
-
-def _shown(letter: DeadLetter) -> dict[str, Any]:
-    shown: dict[str, Any] = plain(letter)
-    del shown["member"]
-    return {**shown, "body": f"{len(letter.body)} bytes (--unmasked shows them)" if letter.body else ""}
 
 
 @dead_letters.command("show")
@@ -75,16 +70,12 @@ async def show_dead(letter_id: str, unmasked: bool, as_json: bool) -> None:
         event_id = letter.event_id or await journal.id_of(store, letter.run_key.rpartition("/")[0])
         event = await journal.read(store, event_id) if event_id else None
         story = await journal.story(store, event) if event else None
-    shown = {**_shown(letter), "event_id": event_id}
-    if unmasked and letter.body:
-        shown["body"] = letter.body.decode(errors="replace")
+    told = told_letter(msgspec.structs.replace(letter, event_id=event_id), masked=not unmasked)
     if as_json:
-        click.echo(msgspec.json.encode(shown))
+        click.echo(msgspec.json.encode(told))
         return
-    for name, value in shown.items():
-        if value:
-            text = view.day(value) if name in ("at", "occurred_at") else value
-            out.print(view.printable(f"{name:<12} {text}"), highlight=False, markup=False, soft_wrap=True)
+    for name, value in _facts(told).items():
+        out.print(view.printable(f"{name:<12} {value}"), highlight=False, markup=False, soft_wrap=True)
     for line in view.lines(story, masked=not unmasked) if story else []:
         out.print(line, highlight=False, soft_wrap=True)
     if letter.kind == "rule":
@@ -133,6 +124,15 @@ async def _settle(
     if settled.refused:
         out.print(f"{settled.refused} hold no run that could be tried again: `sluice dead show` says what to do.")
     return 1 if settled.refused or (letter_ids and settled.gone) else 0
+
+
+def _facts(told: ToldLetter) -> dict[str, str]:
+    """What there is to say of a letter, line by line."""
+    facts = msgspec.structs.asdict(told)
+    facts |= {name: view.day(facts[name]) for name in ("at", "occurred_at") if facts[name]}
+    if facts.pop("size") and not told.body:
+        facts["body"] = f"{told.size} bytes (--unmasked shows them)"
+    return {name: str(value) for name, value in facts.items() if value}
 
 
 async def _letter(store: Store, letter_id: str) -> DeadLetter:

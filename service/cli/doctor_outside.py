@@ -14,7 +14,7 @@ from service.cli.doctor_inside import ACCOUNTS, Environ, Finding, read_settings
 from service.errors import StepError
 from service.model import DEFAULT_ACCOUNT
 from service.sakari.client import Sakari
-from service.sakari.exchange import connect
+from service.sakari.line import connect
 from service.sakari.token import Tokens
 from service.settings import IngressSettings, SakariSettings, StoreSettings
 from service.sources import SOURCES
@@ -53,9 +53,9 @@ async def check_sakari(environ: Environ) -> AsyncIterator[Finding]:
 
 
 async def _account(account: SakariSettings) -> AsyncIterator[Finding]:
-    async with connect(account.url) as http:
-        tokens = Tokens(http, account.client_id, account.client_secret, cache=_OwnToken(), clock=time.time)
-        sakari = Sakari(http, account.account_id, tokens, within_s=15.0)
+    async with connect(account.url) as line:
+        tokens = Tokens(line, account.client_id, account.client_secret, cache=_OwnToken(), clock=time.time)
+        sakari = Sakari(line, account.account_id, tokens, within_s=15.0)
         try:
             token = await tokens.get()
             minutes = round((token.expires_at / 1000 - time.time()) / 60)

@@ -8,12 +8,11 @@ from service.cli.as_test import NotATest, as_test
 from service.cli.command import ago, command, err, json_option, opened, out
 from service.dev import verdict_lines, view
 from service.engine import RuleSet
-from service.insight.masking import hide
 from service.insight.stories import Sought, search, would
+from service.insight.told import told_story, whole_story
 from service.insight.verdicts import masked_steps
 from service.store import journal
 from service.store.journal import Story
-from service.store.records import plain
 
 
 @click.group()
@@ -40,7 +39,7 @@ async def list_events(
     async with opened() as store:
         found = await search(store, sought, most=most, look=look)
     if as_json:
-        click.echo(msgspec.json.encode([hide(plain(story), story.entry.event) for story in found.stories]))
+        click.echo(msgspec.json.encode([told_story(story) for story in found.stories], enc_hook=str))
         return
     for story in found.stories:
         event = story.entry.event
@@ -84,8 +83,7 @@ async def show_event(event_id: str, unmasked: bool, wants_test: bool, rule: str 
         return _print_test(story, rule_set, rule)
     shadows = would(story, rule_set)
     if as_json:
-        told = {**plain(story), "would": plain(shadows)}
-        click.echo(msgspec.json.encode(told if unmasked else hide(told, story.entry.event)))
+        click.echo(msgspec.json.encode(whole_story(story, shadows, masked=not unmasked), enc_hook=str))
         return 0
     shown = {
         rule: [

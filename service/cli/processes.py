@@ -56,7 +56,13 @@ def serve() -> None:
         tell_settings(error)
     wanted = found.of(settings.IngressSettings)
     config = uvicorn.Config(
-        ingress, host=wanted.host, port=wanted.port, log_config=None, access_log=False, server_header=False
+        ingress,
+        host=wanted.host,
+        port=wanted.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
     )
     _Server(config, stopping).run()
 

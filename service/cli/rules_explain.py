@@ -12,6 +12,7 @@ from service.dev import verdict_lines
 from service.dev.view import printable
 from service.engine import RuleSet
 from service.insight import verdicts
+from service.insight.told import told_explanation
 
 
 @click.command("explain")
@@ -52,7 +53,7 @@ async def explain(
         rule_set = await _rules_for(one, folder, now_rules=now_rules)
         told.append(_only(rule, verdicts.explained(rule_set, one.event, one.at, event_id=one.id, masked=not unmasked)))
     if as_json:
-        click.echo(msgspec.json.encode(told))
+        click.echo(msgspec.json.encode([told_explanation(explanation) for explanation in told], enc_hook=str))
     else:
         for explanation in told:
             for line in verdict_lines.lines(explanation, everything=everything):

@@ -11,12 +11,11 @@ from litestar.params import FromPath, FromQuery
 from service.console.desk import Desk, who
 from service.console.doors import may_act
 from service.insight.installation import installation
-from service.insight.masking import hide
 from service.insight.rule_states import rule_states
 from service.insight.stories import Sought, explain_story, search
+from service.insight.told import told_story
 from service.insight.trial import text_of
 from service.store import dead, journal, pace
-from service.store.records import plain
 
 log = structlog.get_logger("sluice.console")
 
@@ -106,17 +105,13 @@ async def story_of(desk: Desk, event_id: str, *, masked: bool = True) -> dict[st
     if found is None:
         raise NotFoundException(f"There is no event {event_id} in the journal (any more).")
     story = await journal.story(desk.store, found)
-    event = found.entry.event
-    runs: dict[str, Any] = plain(story.runs)
-    for run in runs.values():
-        run["steps"] = dict(sorted(run["steps"].items(), key=lambda step: int(step[0])))
-    facts = plain(event)
+    told = told_story(story, masked=masked)
     return {
         "story": story,
-        "event": event,
-        "values": hide(facts["values"], event) if masked else facts["values"],
-        "before": hide(facts["before"], event) if masked else facts["before"],
-        "runs": hide(runs, event) if masked else runs,
+        "event": found.entry.event,
+        "values": told.entry.event.values,
+        "before": told.entry.event.before,
+        "runs": told.runs,
         "explanation": await explain_story(desk.rule_sets, story, masked=masked),
         "masked": masked,
     }

@@ -53,33 +53,11 @@ def playground(desk: Desk) -> list[HTTPRouteHandler]:
     async def show(request: Asked, rule: FromQuery[str] = "", event: FromQuery[str] = "") -> Response[str]:
         rule_set = desk.rules.rule_set
         text = text_of(rule_set, rule) if rule in rule_set.by_id else SAMPLE_RULE
-        given = "" if event else SAMPLE_EVENT
-        tried, fault = await _try(desk, text, event, given)
-        return desk.page(
-            "playground.html",
-            who(request),
-            text=text,
-            event=event,
-            given=given,
-            tried=tried,
-            fault=fault,
-            render=render,
-        )
+        return await _page(desk, request, text, event, "" if event else SAMPLE_EVENT)
 
     @post("/playground", status_code=200)
     async def again(request: Asked) -> Response[str]:
-        text, event, given = await _read(request)
-        tried, fault = await _try(desk, text, event, given)
-        return desk.page(
-            "playground.html",
-            who(request),
-            text=text,
-            event=event,
-            given=given,
-            tried=tried,
-            fault=fault,
-            render=render,
-        )
+        return await _page(desk, request, *await _read(request))
 
     @post("/playground/result", status_code=200)
     async def result(request: Asked) -> Response[str]:
@@ -89,6 +67,13 @@ def playground(desk: Desk) -> list[HTTPRouteHandler]:
         return Response(body, media_type=MediaType.HTML, headers=PRIVATE)
 
     return [show, again, result]
+
+
+async def _page(desk: Desk, request: Asked, text: str, event: str, given: str) -> Response[str]:
+    """The page with what was written on it, and what comes of that."""
+    tried, fault = await _try(desk, text, event, given)
+    shown: dict[str, Any] = {"text": text, "event": event, "given": given, "tried": tried, "fault": fault}
+    return desk.page("playground.html", who(request), render=render, **shown)
 
 
 async def _read(request: Asked) -> tuple[str, str, str]:

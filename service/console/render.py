@@ -7,6 +7,7 @@ from litestar import MediaType, Response
 
 from service.console import charts, words
 from service.console.session import Who
+from service.insight.spoken import is_warning, rate
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
@@ -26,7 +27,15 @@ _pages = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_pages.filters |= {"when": words.when, "span": words.span, "value": words.value, "tidy": words.tidy}
+_pages.filters |= {
+    "when": words.when,
+    "span": words.span,
+    "value": words.value,
+    "tidy": words.tidy,
+    "rate": rate,
+    "coded": words.coded,
+}
+_pages.tests["warning"] = is_warning
 _pages.globals |= {
     "bars": charts.bars,
     "line": charts.line,
@@ -34,6 +43,7 @@ _pages.globals |= {
     "combines": words.combines,
     "event_time": words.event_time,
     "STATES": words.STATES,
+    "REFUSALS": words.REFUSALS,
 }
 
 

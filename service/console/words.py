@@ -26,6 +26,23 @@ STATES = {
 }
 """State -> what it means, for people."""
 
+REFUSALS = {
+    "missing_signature": "there was no signature",
+    "mismatch": "the signature does not fit: check the client secret, and that SLUICE_PUBLIC_URL is what HubSpot calls",
+    "v1_disabled": "there was only a v1 signature, which can be replayed",
+    "missing_timestamp": "there was no timestamp",
+    "malformed_timestamp": "the timestamp is no number",
+    "stale_timestamp": "the timestamp lies more than five minutes back: late, replayed, or this machine's clock is wrong",
+    "future_timestamp": "the timestamp lies more than five minutes ahead: is this machine's clock right?",
+    "wrong_secret": "the secret is not that of SLUICE_HUBSPOT_WORKFLOW_SECRET",
+    "missing_password": "there was no password: the webhook was set up without HTTP authentication",
+    "wrong_password": "user or password are not those of SLUICE_PIPEDRIVE_USER and SLUICE_PIPEDRIVE_PASSWORD",
+    "malformed_authorization": "the header Authorization is not that of HTTP Basic authentication",
+    "body_too_large": "the body was larger than SLUICE_MAX_BODY",
+    "store_unavailable": "Redis could not store it; the source was told to send it again",
+}
+"""Why a delivery was turned away -> what that means, for people."""
+
 _SAID = {"eq": "is", "ne": "is not", "in": "is one of", "not_in": "is none of", "gt": ">", "gte": "≥", "lt": "<"}
 _SAID |= {"lte": "≤", "exists": "is there", "changed": "changed", "matches": "matches", "between": "is between"}
 
@@ -64,6 +81,13 @@ def value(shown: Any) -> str:
 def tidy(shown: Any) -> str:
     """Plain data as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(shown, enc_hook=str), indent=2).decode()
+
+
+def coded(text: str) -> Markup:
+    """A text in which `…` stands for code."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(text.split("`"))
+    )
 
 
 def question(leaf: LeafVerdict) -> str:

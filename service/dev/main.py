@@ -16,6 +16,7 @@ from rich.console import Console
 from service.actions import ACTIONS
 from service.dev import view
 from service.dev.processes import NotStarted, embedded_redis, free_port, is_free, running, sluice
+from service.dev.rule_watch import watch_rules
 from service.dev.samples import SAMPLES, Sample, configured_routes, find, send
 from service.engine import load, read_folder, render
 from service.settings import DEV_FILE, redis_faults
@@ -52,7 +53,7 @@ async def dev(*, once: bool, rules: Path, fixtures: Path, redis_url: str | None,
             good = await _send_samples(store, stage, fixtures, console, stopped)
             if not once and not stopped.is_set():
                 _tell_what_next(stage, console)
-                await _watch_until(stopped, store, console)
+                await _watch_until(stopped, store, stage, console)
         finally:
             await store.close()
         console.print("Stopping …", style="dim")
@@ -218,12 +219,13 @@ async def _settled(store: Store, event: Journalled) -> Story:
     return story
 
 
-async def _watch_until(stopped: asyncio.Event, store: Store, console: Console) -> None:
-    """Show new events, and deliveries that made no sense, as they come, until told to stop."""
+async def _watch_until(stopped: asyncio.Event, store: Store, stage: Stage, console: Console) -> None:
+    """Show new events, deliveries that made no sense, and changes of the rules as they come, until told to stop."""
     last = [event.id for event in await journal.newest(store, 1)]
     watching = [
         asyncio.create_task(_watch_events(store, last[0] if last else "0", console)),
         asyncio.create_task(_watch_misfits(store, console)),
+        asyncio.create_task(watch_rules(stage.url, console)),
     ]
     await asyncio.wait([*watching, stopping := asyncio.create_task(stopped.wait())], return_when="FIRST_COMPLETED")
     for task in [*watching, stopping]:
@@ -274,8 +276,7 @@ def _tell_what_next(stage: Stage, console: Console) -> None:
         "  # make the stand-in for Sakari refuse the next write, send one, and see a dead letter",
         "  [bold]curl -X PUT " + stage.environ["SLUICE_SAKARI_URL"] + "/_sandbox/misbehaviour "
         """-d '{"faults": [{"path": "/attributes/", "status": 400, "times": 1}]}'[/]""",
-        f"  # edit {stage.environ['SLUICE_RULES']}/*.yaml, and check: a change is live within seconds",
-        "  [bold].venv/bin/sluice rules lint[/]",
+        f"Edit {stage.environ['SLUICE_RULES']}/*.yaml: a change is live within seconds, and told of here; so is a mistake.",
         f"All addresses and secrets stand in {DEV_FILE}. Ctrl-C stops everything.",
         "",
     ):

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from msgspec import Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from service.engine.condition import (
     All,
@@ -28,10 +28,10 @@ class LeafVerdict(Struct, frozen=True, tag="leaf"):
     operator: str
     expected: Any
     """The operand as the file has it."""
-    actual: Any | UnsetType
-    """The event's value; unset if the path is missing. May be personal data."""
     verdict: bool | None
     line: int
+    actual: Any | UnsetType = UNSET
+    """The event's value; unset if the path is missing. May be personal data."""
 
 
 class GroupVerdict(Struct, frozen=True, tag="group"):
@@ -104,7 +104,7 @@ def _explain_condition(condition: Condition, scope: EventScope, now_ms: int) -> 
     if isinstance(condition, Leaf):
         actual = scope.get(condition.path)
         answer = test_leaf(condition, scope, now_ms)
-        return LeafVerdict(condition.path, condition.operator, condition.operand, actual, answer, condition.line)
+        return LeafVerdict(condition.path, condition.operator, condition.operand, answer, condition.line, actual)
     if isinstance(condition, Not):
         part = _explain_condition(condition.part, scope, now_ms)
         return GroupVerdict("not", (part,), negate(part.verdict), condition.line)

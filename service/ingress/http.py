@@ -1,21 +1,17 @@
-"""HTTP for the ingress: bodies within bounds, errors as answers, and whether the process is alive and ready."""
+"""HTTP for the ingress beside its webhooks: errors as answers, and whether the process is alive and ready."""
 
-import time
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 import structlog
-from litestar import MediaType, Request, Response, get, post
+from litestar import MediaType, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 from redis.exceptions import RedisError
 
-from service.errors import Refusal, StoreUnavailable, TooLarge
-from service.ingress.receive import Answer, Desk, receive
-from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, RETRIED
-from service.sources.delivery import Delivery, Route
+from service.ingress.receive import Desk
 from service.store import Store
 
 log = structlog.get_logger("sluice.ingress")
@@ -26,69 +22,6 @@ class Fault(Struct, frozen=True):
 
     error: str
     message: str
-
-
-_HINTS = {
-    "wrong_password": "The user or the password is not that of SLUICE_PIPEDRIVE_USER and SLUICE_PIPEDRIVE_PASSWORD.",
-    "missing_password": "The webhook was set up without HTTP authentication.",
-    "malformed_authorization": "The header Authorization is not that of HTTP Basic authentication.",
-    "wrong_secret": "The secret is not that of SLUICE_HUBSPOT_WORKFLOW_SECRET.",
-    "missing_signature": "There is no signature (and no secret, where one is allowed).",
-    "v1_disabled": "There is only a v1 signature, which can be replayed; SLUICE_HUBSPOT_ALLOW_V1 would accept it.",
-    "mismatch": "The signature does not fit. Check the client secret, and that SLUICE_PUBLIC_URL is what HubSpot calls.",
-    "body_too_large": "The body is larger than SLUICE_MAX_BODY.",
-    "store_unavailable": "Nothing was stored. Send it again.",
-}
-_HINT = "The timestamp is missing, no number, or more than five minutes away from this machine's clock."
-
-
-def webhook(route: Route, desk: Desk, max_body: int) -> HTTPRouteHandler:
-    """Make the handler of one route."""
-    for known in ("accepted", *_HINTS):  # a counter that begins at its first event hides that event from alerts
-        DELIVERIES.labels(route.source, known)
-    RETRIED.labels(route.source)
-
-    @post(route.path, name=route.path, status_code=200, request_max_body_size=None, include_in_schema=True)
-    async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """Take a signed delivery: a 2xx means that it is stored."""
-        started = time.perf_counter()
-        try:
-            delivery = await _read(request, max_body, desk.now())
-            answer: Answer | Fault = await receive(route, delivery, desk)
-            status, verdict = 200, "accepted"
-        except Refusal as refusal:
-            status, verdict = refusal.status, refusal.reason
-            answer = Fault(refusal.reason, _HINTS.get(refusal.reason, _HINT))
-        except StoreUnavailable:
-            status, verdict = 503, "store_unavailable"
-            answer = Fault(verdict, _HINTS[verdict])
-        DELIVERIES.labels(route.source, verdict).inc()
-        ACKNOWLEDGE.labels(route.source).observe(time.perf_counter() - started)
-        return _json(answer, status)
-
-    return handle
-
-
-async def _read(request: Request[Any, Any, Any], max_body: int, now: int) -> Delivery:
-    """Read a request exactly as it was sent. Raises TooLarge without reading more than allowed."""
-    scope = request.scope
-    if int(request.headers.get("content-length") or 0) > max_body:
-        raise TooLarge("body_too_large")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_body:
-            raise TooLarge("body_too_large")
-    query: bytes = scope.get("query_string", b"")
-    target: bytes = scope["raw_path"] + (b"?" + query if query else b"")
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    return Delivery(
-        method=request.method,
-        target=target.decode("latin-1"),
-        headers=headers,
-        body=bytes(body),
-        received_at=now,
-    )
 
 
 def fault(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -14,6 +14,7 @@ from service.observe.metrics import (
     JOURNAL_EVENTS,
     LANES,
     OLDEST_DUE,
+    REDIS_KEYS,
     REDIS_MEMORY,
     REDIS_MEMORY_LIMIT,
     REDIS_UP,
@@ -58,11 +59,12 @@ async def _look_at_redis(store: Store) -> None:
             _show(await levels(store))
     except (RedisError, OSError, TimeoutError):
         REDIS_UP.set(0)
-        for gauge in (*map(LANES.labels, _STATES), OLDEST_DUE, TICKETS, DEAD_LETTERS, JOURNAL_EVENTS, REDIS_MEMORY):
+        for gauge in (*map(LANES.labels, _STATES), *_COUNTS):
             gauge.set(math.nan)
 
 
 _STATES = ("due", "later", "leased")
+_COUNTS = (OLDEST_DUE, TICKETS, DEAD_LETTERS, JOURNAL_EVENTS, REDIS_KEYS, REDIS_MEMORY, REDIS_MEMORY_LIMIT)
 
 
 def _show(found: Levels) -> None:
@@ -73,6 +75,7 @@ def _show(found: Levels) -> None:
     TICKETS.set(found.tickets)
     DEAD_LETTERS.set(found.dead)
     JOURNAL_EVENTS.set(found.events)
+    REDIS_KEYS.set(found.keys)
     REDIS_MEMORY.set(found.memory)
     REDIS_MEMORY_LIMIT.set(found.memory_limit)
 

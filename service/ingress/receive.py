@@ -5,15 +5,17 @@ from collections.abc import Callable
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
-from service.engine import plan
+from service.engine import RuleSet, plan
 from service.errors import StoreUnavailable
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import Spill
 from service.model import Plan
+from service.observe import traces
 from service.observe.metrics import EVENTS, LAG, LAST_ACCEPTED, PLANNED, RETRIED
 from service.sources.delivery import Delivery, Normalised, Route
-from service.store import Acceptor, Receipt
+from service.store import Receipt, Store, accept
 
 log = structlog.get_logger("sluice.ingress")
 
@@ -21,7 +23,7 @@ log = structlog.get_logger("sluice.ingress")
 class Desk(Struct, kw_only=True):
     """What receiving needs, put together by the entrance."""
 
-    acceptor: Acceptor
+    store: Store
     rules: RuleBook
     spill: Spill | None
     now: Callable[[], int]
@@ -41,44 +43,69 @@ async def receive(route: Route, delivery: Delivery, desk: Desk) -> Answer:
     """
     started = time.perf_counter()
     verified = route.verify(delivery)
-    found = route.normalise(verified)
-    if any(event.attempt for event in found.events):
-        RETRIED.labels(route.source).inc()
-    try:
-        receipt = await store(route.source, found, desk)
-        answer = Answer(receipt.accepted, receipt.duplicates)
-    except StoreUnavailable as error:
-        if not route.spills or desk.spill is None:
-            raise
-        await desk.spill.put(route, delivery)
-        EVENTS.labels(route.source, "spilled").inc(len(found.events))
-        log.warning("spilled", source=route.source, reason=str(error), hint="it is stored as soon as Redis is back")
-        answer = Answer(len(found.events), 0)
-    LAST_ACCEPTED.labels(route.source).set(desk.now() / 1000)
-    _tell(route, found, answer, started)
-    return answer
+    with traces.delivery(route.source, route.path, delivery.headers.get("traceparent", "")) as span:
+        found = route.normalise(verified)
+        if any(event.attempt for event in found.events):
+            RETRIED.labels(route.source).inc()
+        try:
+            receipt = await store(route.source, found, desk)
+            answer = Answer(receipt.accepted, receipt.duplicates)
+        except StoreUnavailable as error:
+            if not route.spills or desk.spill is None:
+                span.answered(503)
+                raise
+            await desk.spill.put(route, delivery)
+            EVENTS.labels(route.source, "spilled").inc(len(found.events))
+            log.warning("spilled", source=route.source, reason=str(error), hint="it is stored as soon as Redis is back")
+            span.set("sluice.spilled", True)
+            answer = Answer(len(found.events), 0)
+        LAST_ACCEPTED.labels(route.source).set(desk.now() / 1000)
+        _tell(route, found, answer, started)
+        span.answered(200)
+        return answer
 
 
 async def store(source: str, found: Normalised, desk: Desk) -> Receipt:
     """Plan the events of a delivery and store it whole. Raises StoreUnavailable."""
     now = desk.now()
     rule_set = await desk.rules.current()
-    plans = [plan(rule_set, event, now) for event in found.events]
-    receipt = await desk.acceptor.accept(source, plans, found.misfits, now=now)
-    for planned, event in zip(plans, receipt.events, strict=True):
-        _count(planned, event, now)
+    plans = _plan(rule_set, found, now)
+    with traces.within("accept"):
+        receipt = await accept(desk.store, source, plans, found.misfits, now=now)
+    traces.note("sluice.events", receipt.events)
+    traces.note("sluice.misfits", len(found.misfits))
+    _count(source, plans, receipt, now)
     for misfit in found.misfits:
         EVENTS.labels(source, "misfit").inc()
         log.warning("misfit", source=source, message=misfit.message, hint="it is kept as a dead letter")
     return receipt
 
 
-def _count(planned: Plan, event: str, now: int) -> None:
-    known = event in ("redelivered", "overlapping")
-    EVENTS.labels(planned.event.source, event if known else "accepted").inc()
-    if known:
-        return
-    LAG.labels(planned.event.source).observe(max(0, now - planned.event.occurred_at) / 1000)
+def _plan(rule_set: RuleSet, found: Normalised, now: int) -> list[Plan]:
+    """Plan the events. Where the delivery is traced its runs say so, and the workers go on with the trace."""
+    trace = traces.traceparent()
+    with traces.within("plan") as span:
+        plans = [plan(rule_set, event, now) for event in found.events]
+        span.set("sluice.ruleset", rule_set.version)
+    if trace:
+        return [replace(each, runs=tuple(replace(run, traceparent=trace) for run in each.runs)) for each in plans]
+    return plans
+
+
+def _count(source: str, plans: list[Plan], receipt: Receipt, now: int) -> None:
+    known = [event for event in receipt.events if event in ("redelivered", "overlapping")]
+    for outcome in set(known):
+        EVENTS.labels(source, outcome).inc(known.count(outcome))
+    EVENTS.labels(source, "accepted").inc(receipt.accepted)
+    lag = LAG.labels(source)
+    for planned, event in zip(plans, receipt.events, strict=True):
+        if not known or event not in known:
+            lag.observe(max(0, now - planned.event.occurred_at) / 1000)
+            if planned.runs or planned.shadowed or planned.failures:
+                _count_matches(planned, event)
+
+
+def _count_matches(planned: Plan, event: str) -> None:
     for run in planned.runs:
         PLANNED.labels(run.rule, "live").inc()
     for rule in planned.shadowed:

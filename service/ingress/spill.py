@@ -18,6 +18,7 @@ import structlog
 from msgspec import Struct
 
 from service.errors import SluiceError, StoreUnavailable
+from service.observe import traces
 from service.sources.delivery import Delivery, Route
 
 log = structlog.get_logger("sluice.ingress")
@@ -29,6 +30,7 @@ class Spilled(Struct, frozen=True, array_like=True):
     path: str
     body: bytes
     received_at: int
+    traceparent: str = ""
 
 
 _decoder = msgspec.msgpack.Decoder(Spilled)
@@ -70,7 +72,7 @@ class Spill:
 
     async def put(self, route: Route, delivery: Delivery) -> None:
         """Write a delivery to disk. Raises StoreUnavailable if the folder is full or cannot be written."""
-        spilled = Spilled(route.path, delivery.body, delivery.received_at)
+        spilled = Spilled(route.path, delivery.body, delivery.received_at, traces.traceparent())
         name = f"{delivery.received_at:013d}-{self._mark}-{next(self._number):06d}"
         try:
             await asyncio.to_thread(self._write, name, msgspec.msgpack.encode(spilled))

@@ -1,5 +1,6 @@
 """How the whole installation is doing: what waits, and the last hour minute by minute."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -21,10 +22,12 @@ class Source(Struct, frozen=True, kw_only=True):
     duplicates: int
     """Redelivered, or the same fact by another subscription."""
     misfits: int
+    refused: dict[str, int]
+    """Deliveries that were turned away: why, in a fixed word -> how many, most first."""
     by_minute: tuple[int, ...]
     """Accepted."""
     quiet_minutes: int | None
-    """Since it last sent anything; None if that is an hour or more."""
+    """Since it last sent anything that was taken; None if that is an hour or more."""
 
 
 class Installation(Struct, frozen=True, kw_only=True):
@@ -75,9 +78,21 @@ def _source(name: str, minutes: Sequence[Minute]) -> Source:
         accepted=sum(count("accepted")),
         duplicates=sum(count("redelivered", "overlapping")),
         misfits=sum(count("misfit")),
+        refused=_refused(name, minutes),
         by_minute=tuple(count("accepted")),
         quiet_minutes=heard[0] if heard else None,
     )
+
+
+def _refused(name: str, minutes: Sequence[Minute]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for minute in minutes:
+        for what, number in minute.counts.items():
+            word, _, rest = what.partition(" ")
+            source, _, reason = rest.partition(" ")
+            if (word, source) == ("refused", name):
+                found[reason] += number
+    return dict(found.most_common())
 
 
 _HEARD = ("accepted", "redelivered", "overlapping", "misfit")

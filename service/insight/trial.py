@@ -1,6 +1,14 @@
-"""Trying a rule that is being written on one event: its mistakes, its verdicts, what it would call. Nothing is called."""
+"""Trying a rule that is being written on one event: its mistakes, its verdicts, what it would call. Nothing is called.
+
+A rule text comes from whoever may look, and can ask more questions than anybody would wait for. So it is tried in a process
+of its own, which gets so many seconds of a processor and is then ended by the kernel: a thread could not be ended at all.
+"""
 
 import asyncio
+import contextlib
+import resource
+import sys
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -15,8 +23,24 @@ from service.model import Event
 MOST_BYTES = 64 * 1024
 """Of a rule text, and of an event."""
 FILE = "playground.yaml"
-_LONGEST_S = 5.0
-_BUSY = asyncio.Semaphore(2)
+MOST_S = 5
+"""Seconds of a processor for one trial; starting takes half of one."""
+_LONGEST_S = 30.0
+"""Seconds, for a machine that gives its processes little."""
+_TURN_S = 10.0
+_AT_ONCE = asyncio.Semaphore(2)
+_HERE = Path(__file__).parents[2]
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """What the process is to try."""
+
+    text: str
+    event: Event | None
+    at: int
+    """When the event came in (ms)."""
+    masked: bool
+    most_s: int
 
 
 class Tried(Struct, frozen=True, kw_only=True):
@@ -30,28 +54,71 @@ class Tried(Struct, frozen=True, kw_only=True):
     """Why nothing could be tried, in a sentence; empty if it could."""
 
 
-async def attempt(text: str, event: Event | None, *, at: int, masked: bool = True) -> Tried:
-    """Check a rule text, and ask its rules about an event that came in `at` (ms). In a thread, within bounds."""
-    if len(text.encode()) > MOST_BYTES:
-        return Tried(problems=(), rules=0, fault=f"the rule text is larger than {MOST_BYTES // 1024} kB")
-    if _BUSY.locked():
-        return Tried(problems=(), rules=0, fault="others are trying rules just now; try again in a moment")
-    async with _BUSY:
-        try:
-            async with asyncio.timeout(_LONGEST_S):
-                return await asyncio.to_thread(_attempt, text, event, at, masked)
-        except TimeoutError:
-            return Tried(
-                problems=(), rules=0, fault="this takes too long to decide; make the rule or the event smaller"
-            )
+_trial, _tried = msgspec.msgpack.Decoder(Trial), msgspec.msgpack.Decoder(Tried)
 
 
-def _attempt(text: str, event: Event | None, at: int, masked: bool) -> Tried:
-    loaded = load({FILE: text.encode()}, ACTIONS)
+async def attempt(text: str, event: Event | None, *, at: int, masked: bool = True, most_s: int = MOST_S) -> Tried:
+    """Check a rule text, and ask its rules about an event that came in `at` (ms), for `most_s` seconds at most."""
+    if len(text.encode(errors="replace")) > MOST_BYTES:
+        return _not_tried(f"the rule text is larger than {MOST_BYTES // 1024} kB")
+    trial = Trial(text=text, event=event, at=at, masked=masked, most_s=most_s)
+    try:
+        async with asyncio.timeout(_TURN_S):
+            await _AT_ONCE.acquire()
+    except TimeoutError:
+        return _not_tried("others are trying rules just now; try again in a moment")
+    try:
+        said = await _in_a_process(msgspec.msgpack.encode(trial, enc_hook=str))
+    finally:
+        _AT_ONCE.release()
+    if said is None:
+        return _not_tried("this takes too long to decide; make the rule or the event smaller")
+    return _tried.decode(said)
+
+
+def tried(text: str, event: Event | None, at: int, *, masked: bool = True) -> Tried:
+    """The same here and now, however long it takes."""
+    loaded = load({FILE: text.encode(errors="replace")}, ACTIONS)
     told = None
     if event is not None and not loaded.broken:
         told = explained(loaded.rule_set, event, at, masked=masked)
     return Tried(problems=loaded.problems, rules=loaded.found, explanation=told)
+
+
+def _not_tried(fault: str) -> Tried:
+    return Tried(problems=(), rules=0, fault=fault)
+
+
+async def _in_a_process(trial: bytes) -> bytes | None:
+    """What a process that runs this file says of a trial; None if it had to be ended first.
+
+    Raises RuntimeError if it broke. What it says of that is thrown away, since it may repeat personal data.
+    """
+    pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", __name__), cwd=_HERE, stdin=pipe, stdout=pipe, stderr=nowhere
+    )
+    said = b""
+    try:
+        async with asyncio.timeout(_LONGEST_S):
+            said, _ = await process.communicate(trial)
+    except TimeoutError:
+        pass
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        code = await process.wait()
+    if code > 0:
+        raise RuntimeError(f"trying a rule broke with exit code {code}; `sluice rules lint` of that rule may say more")
+    return said if code == 0 else None
+
+
+def _try() -> None:
+    """Read a trial, say what came of it. More processor time than allowed ends this process, whatever it is doing."""
+    trial = _trial.decode(sys.stdin.buffer.read())
+    resource.setrlimit(resource.RLIMIT_CPU, (trial.most_s, trial.most_s))
+    came = tried(trial.text, trial.event, trial.at, masked=trial.masked)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(came, enc_hook=str))
 
 
 def event_of_json(text: str) -> Event:
@@ -80,3 +147,7 @@ def text_of(rule_set: RuleSet, rule_id: str) -> str:
     while own and (not own[-1].strip() or own[-1].lstrip().startswith("#")):
         own.pop()
     return "\n".join(["version: 1", "rules:", *own, ""])
+
+
+if __name__ == "__main__":
+    _try()

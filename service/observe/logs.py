@@ -7,27 +7,26 @@ import asyncio
 import logging
 import sys
 import traceback
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
 from structlog.typing import EventDict
+
+from service.observe import traces
 
 
 def configure(*, pretty: bool | None = None) -> None:
     """Set up logging for this process. `pretty`: readable lines; by default if the output is a terminal."""
     pretty = sys.stderr.isatty() if pretty is None else pretty
-    renderer = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+    first: list[structlog.typing.Processor] = [structlog.processors.add_log_level, traces.mark, when, where_it_broke]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.set_exc_info,
-            where_it_broke,
-            renderer,
-        ],
+        processors=[*first, structlog.dev.ConsoleRenderer() if pretty else as_json],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+        if pretty
+        else structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     # arq logs its jobs with their arguments; uvicorn logs each request. Ours say more.
@@ -48,6 +47,17 @@ class _Bare(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
         return f"{type(ei[1]).__name__} at {', '.join(_places(ei[1]))}"
+
+
+def when(_: Any, __: str, line: EventDict) -> EventDict:
+    """Put the time into a line, as ISO 8601 in UTC."""
+    line["timestamp"] = datetime.now(UTC).isoformat()
+    return line
+
+
+def as_json(_: Any, __: str, line: EventDict) -> bytes:
+    """Write a line as JSON; what JSON has no word for becomes its repr."""
+    return msgspec.json.encode(line, enc_hook=repr)
 
 
 def where_it_broke(_: Any, __: str, line: EventDict) -> EventDict:

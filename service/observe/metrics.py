@@ -43,6 +43,19 @@ LAST_ACCEPTED = Gauge(
     registry=REGISTRY,
 )
 RUNS = Counter("sluice_runs", "Goes at a run, by what they came to", ["rule", "state"], registry=REGISTRY)
+RUN_SECONDS = Histogram(
+    "sluice_run_seconds",
+    "From when an event was accepted to the end of one of its runs, waits and tries included",
+    ["source"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 4 * 3600, 24 * 3600),
+    registry=REGISTRY,
+)
+STEPS = Counter(
+    "sluice_steps",
+    "Goes at a step, by action and what they came to: done, skipped, superseded, put_off, retryable, permanent, uncertain",
+    ["action", "outcome"],
+    registry=REGISTRY,
+)
 RELOADS = Counter(
     "sluice_rules_reloads",
     "Changes of the rules folder that were taken up, by result: good, or broken (last good versions stay)",
@@ -116,6 +129,9 @@ OLDEST_DUE = Gauge(
 TICKETS = Gauge("sluice_tickets", "Tickets in arq's queue", registry=LEVELS)
 DEAD_LETTERS = Gauge("sluice_dead_letters", "Dead letters that wait for a person", registry=LEVELS)
 JOURNAL_EVENTS = Gauge("sluice_journal_events", "Events in the journal", registry=LEVELS)
+REDIS_KEYS = Gauge(
+    "sluice_redis_keys", "Keys in Redis: mostly a claim for each event, and a ledger for each run", registry=LEVELS
+)
 REDIS_MEMORY = Gauge("sluice_redis_memory_bytes", "Memory that Redis uses", registry=LEVELS)
 REDIS_MEMORY_LIMIT = Gauge(
     "sluice_redis_memory_limit_bytes", "Memory that Redis may use, 0 if there is no limit", registry=LEVELS

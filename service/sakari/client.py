@@ -13,6 +13,7 @@ from service.observe.metrics import SAKARI_CALLS, SAKARI_SECONDS
 from service.sakari.exchange import Answer, LastLook, exchange
 from service.sakari.gate import Caller, Gate
 from service.sakari.identity import Identity, concerns
+from service.sakari.line import Line
 from service.sakari.models import Execution
 from service.sakari.outcome import code_of, envelope
 from service.sakari.paging import pages, patient
@@ -27,14 +28,14 @@ MergeStrategy = Literal["append", "core", "remove"]
 
 
 class Sakari:
-    """One account of Sakari. `http` comes from `exchange.connect`; `within_s` limits one call, first to last byte.
+    """One account of Sakari. `line` comes from `line.connect`; `within_s` limits one call, first to last byte.
 
     `gate` holds all callers of the account to one pace; without one, every call leaves at once.
     """
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        line: Line,
         account_id: str,
         tokens: Tokens,
         *,
@@ -44,7 +45,7 @@ class Sakari:
         caller: Caller | None = None,
         snapshots: Snapshots | None = None,
     ) -> None:
-        self._http = http
+        self._line = line
         self._account_id = account_id
         self._tokens = tokens
         self._within_s = within_s
@@ -65,7 +66,7 @@ class Sakari:
         pause of the process.
         """
         return Sakari(
-            self._http,
+            self._line,
             self._account_id,
             self._tokens,
             within_s=self._within_s,
@@ -149,7 +150,7 @@ class Sakari:
         self, method: str, path: str, *, params: dict[str, str] | None = None, body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """The envelope of a call that was done. A call with a body writes, so it is not to be repeated blindly."""
-        request = self._http.build_request(method, path, params=params, **self._content(body))
+        request = self._line.request(method, path, params=params, **self._content(body))
         repeatable = body is None
         try:
             answer = await self._authorized(request, repeatable=repeatable, endpoint=_endpoint(path))
@@ -170,7 +171,7 @@ class Sakari:
             return {}
         encoded = _encode(body)
         about = {"Content-Type": "application/json", "Content-Length": str(len(encoded))}
-        return {"content": LastLook(encoded, self._check), "headers": about}
+        return {"stream": LastLook(encoded, self._check), "headers": about}
 
     async def _authorized(self, request: httpx.Request, *, repeatable: bool, endpoint: str) -> Answer:
         """The answer; after a 401, the answer to one more try with a new token."""
@@ -200,7 +201,9 @@ class Sakari:
         account, started = self._gate.account, time.perf_counter()
         outcome = "cut_short"
         try:
-            answer = await exchange(self._http, request, repeatable=repeatable, within_s=self._within_s)
+            answer = await exchange(
+                self._line, request, repeatable=repeatable, within_s=self._within_s, endpoint=endpoint
+            )
             outcome = str(answer.status)
         except StepError as error:
             outcome = error.reason

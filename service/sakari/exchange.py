@@ -1,4 +1,4 @@
-"""One HTTP request and its bounded answer: the only place that talks to httpx's connection.
+"""One HTTP request and its bounded answer.
 
 A failure of the transport leaves here as a StepError; what an answer means is decided in `outcome`.
 """
@@ -11,16 +11,14 @@ from typing import Any
 import aiohttp
 import httpx
 import msgspec
-from httpx_aiohttp import AiohttpTransport
 from msgspec import Struct
 
 from service.errors import Permanent, Retryable, StepError, Uncertain
+from service.observe import traces
+from service.sakari.line import Line
 
 BODY_LIMIT = 32 * 1024 * 1024
 """Bytes after decompression. A page of executions is some tens of kilobytes."""
-
-_KEEP_IDLE_S = 4.0
-"""Below the shortest idle limit of common servers (Node: 5 s), so that we rarely write to a socket just closed."""
 
 _NOT_SENT = (
     aiohttp.ClientConnectorError,
@@ -29,15 +27,6 @@ _NOT_SENT = (
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
 )
-
-
-class Timeouts(Struct, frozen=True, kw_only=True):
-    """Seconds. `pool` covers the wait for a free connection and its opening; aiohttp has no limit for `write` alone."""
-
-    connect: float = 5.0
-    read: float = 20.0
-    write: float = 20.0
-    pool: float = 15.0
 
 
 class Answer(Struct, frozen=True):
@@ -51,31 +40,6 @@ class Answer(Struct, frozen=True):
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-
-
-def connect(base_url: str, *, timeouts: Timeouts = Timeouts(), connections: int = 50) -> httpx.AsyncClient:  # noqa: B008 - frozen
-    """A client for one host: HTTP/1.1 with keep-alive, no redirects, nothing taken from the environment.
-
-    aiohttp carries the bytes: at 50 calls in flight httpx's own transport costs about five times the CPU.
-    Raises ValueError if `base_url` is not an http(s) URL of a host, or carries a user, a query or a fragment.
-    """
-    try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query or url.fragment:
-        raise ValueError("the Sakari URL must be https://host[:port][/path], without user, query or fragment")
-    limits = httpx.Limits(
-        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEP_IDLE_S
-    )
-    return httpx.AsyncClient(
-        base_url=url,
-        transport=AiohttpTransport(limits=limits, trust_env=False),
-        timeout=httpx.Timeout(connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool),
-        headers={"Accept": "application/json", "User-Agent": "sluice"},
-        follow_redirects=False,
-        trust_env=False,
-    )
 
 
 class _TooLarge(Exception):
@@ -101,22 +65,26 @@ class LastLook(httpx.AsyncByteStream):
         yield self._body
 
 
-async def exchange(http: httpx.AsyncClient, request: httpx.Request, *, repeatable: bool, within_s: float) -> Answer:
+async def exchange(line: Line, request: httpx.Request, *, repeatable: bool, within_s: float, endpoint: str) -> Answer:
     """Send and read to the end, within `within_s` seconds from first to last byte.
 
     `repeatable`: doing it twice leaves Sakari as doing it once (reads, token requests). What is not repeatable and may
     have reached Sakari raises Uncertain; everything else that fails here raises Retryable, except an answer over
-    BODY_LIMIT, which is Permanent.
+    BODY_LIMIT, which is Permanent. `endpoint`: the fixed word for its path, for traces. Sakari is told of no trace: whose
+    calls belong together is no business of another company's systems.
     """
-    try:
-        async with asyncio.timeout(within_s):
-            return await _send(http, request)
-    except _FAILURES as error:
-        raise _failure(error, repeatable=repeatable) from error
+    with traces.call(request.method, endpoint) as span:
+        try:
+            async with asyncio.timeout(within_s):
+                answer = await _send(line, request)
+        except _FAILURES as error:
+            raise _failure(error, repeatable=repeatable) from error
+        span.answered(answer.status)
+        return answer
 
 
-async def _send(http: httpx.AsyncClient, request: httpx.Request) -> Answer:
-    response = await http.send(request, stream=True)
+async def _send(line: Line, request: httpx.Request) -> Answer:
+    response = await line.transport.handle_async_request(request)
     try:
         if response.status_code < httpx.codes.BAD_REQUEST:
             return Answer(response.status_code, response.headers, await _read(response))
@@ -130,7 +98,9 @@ async def _send(http: httpx.AsyncClient, request: httpx.Request) -> Answer:
 
 async def _read(response: httpx.Response) -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    plain = None if "content-encoding" in response.headers else response.stream
+    # Unpacking costs even where nothing is packed.
+    async for chunk in plain if isinstance(plain, httpx.AsyncByteStream) else response.aiter_bytes():
         body += chunk
         if len(body) > BODY_LIMIT:
             raise _TooLarge

@@ -11,12 +11,12 @@ from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any, Protocol
 
-import httpx
 import msgspec
 from msgspec import Struct
 
 from service.errors import Permanent, Retryable, StepError
 from service.sakari.exchange import Answer, exchange
+from service.sakari.line import Line
 from service.sakari.outcome import retry_after
 
 DEFAULT_LIFETIME_S = 3600.0
@@ -75,7 +75,7 @@ class Tokens:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        line: Line,
         client_id: str,
         client_secret: str,
         *,
@@ -84,7 +84,7 @@ class Tokens:
         within_s: float = 30.0,
         settings: str = SETTINGS,
     ) -> None:
-        self._http = http
+        self._line = line
         self._credentials = {
             "grant_type": "client_credentials",
             "client_id": client_id,
@@ -124,8 +124,10 @@ class Tokens:
         return token if self.clock() * 1000 < token.refresh_at else None
 
     async def _fetch(self) -> Token:
-        request = self._http.build_request("POST", "oauth2/token", json=self._credentials)
-        answer = await exchange(self._http, request, repeatable=True, within_s=self._within_s)
+        body = msgspec.json.encode(self._credentials)
+        about = {"Content-Type": "application/json"}
+        request = self._line.request("POST", "oauth2/token", content=body, headers=about)
+        answer = await exchange(self._line, request, repeatable=True, within_s=self._within_s, endpoint="token")
         token = read_token(answer, self.clock(), self._settings)
         lifetime_ms = token.expires_at - int(self.clock() * 1000)
         await self._cache.put(msgspec.msgpack.encode(token), max(lifetime_ms, 1))

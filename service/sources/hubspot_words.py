@@ -55,10 +55,11 @@ def origin(change_source: Any) -> Origin:
 
 def actor(change_source: Any, source_id: Any) -> str:
     """`user:<id>` or `app:<id>`, or empty where HubSpot does not say."""
+    user = type(source_id) is str and source_id.startswith("userId:")
+    if not user and change_source != "INTEGRATION":
+        return ""
     try:
         who = identifier(source_id, "sourceId")
     except Malformed:
         return ""
-    if who.startswith("userId:"):
-        return f"user:{who[7:]}"
-    return f"app:{who}" if change_source == "INTEGRATION" else ""
+    return f"user:{who[7:]}" if user else f"app:{who}"

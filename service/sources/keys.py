@@ -1,12 +1,13 @@
 """Identities of facts and notifications: short digests that never mix up two lists of fields."""
 
+import binascii
 import hashlib
-from base64 import urlsafe_b64encode
 from typing import Any
 
 from msgspec import json
 
 _encoder = json.Encoder(order="deterministic")
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def digest(*parts: Any) -> str:
@@ -14,4 +15,5 @@ def digest(*parts: Any) -> str:
 
     JSON quotes its strings, so no value can pose as a separator; keys of objects are sorted, so their order is moot.
     """
-    return urlsafe_b64encode(hashlib.sha256(_encoder.encode(parts)).digest()[:16])[:22].decode()
+    short = hashlib.sha256(_encoder.encode(parts)).digest()[:16]
+    return binascii.b2a_base64(short, newline=False)[:22].translate(_URLSAFE).decode()

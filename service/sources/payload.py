@@ -22,6 +22,10 @@ _ESCAPES = re.compile(
 )
 
 
+_LARGE = re.compile(rb"\d{19}")
+"""Without so many digits in a row, no integer is beyond 64 bits."""
+
+
 def decode(body: bytes) -> Any:
     """The JSON value of `body`, fit to be stored: valid Unicode, integers of at most 64 bits, at most 64 levels deep.
 
@@ -37,7 +41,7 @@ def decode(body: bytes) -> Any:
         raise Malformed("not JSON: not UTF-8") from None
     except RecursionError:
         raise Malformed("nested too deeply") from None
-    return _settle([value], DEEPEST)[0]
+    return _settle([value], DEEPEST, large=_LARGE.search(body) is not None)[0]
 
 
 def _parse(body: bytes) -> Any:
@@ -50,16 +54,20 @@ def _parse(body: bytes) -> Any:
         return msgspec.json.decode(whole)
 
 
-def _settle(value: Any, levels: int) -> Any:
-    """Walk a dict or list in place: replace integers that MessagePack cannot hold, refuse what is too deep."""
+def _settle(value: Any, levels: int, *, large: bool) -> Any:
+    """Walk a dict or list in place: replace integers that MessagePack cannot hold, refuse what is too deep.
+
+    `large`: whether there may be such integers at all.
+    """
     if not levels:
         raise Malformed("nested too deeply")
-    for key, item in value.items() if type(value) is dict else enumerate(value):
-        kind = type(item)
-        if kind is dict or kind is list:
-            _settle(item, levels - 1)
-        elif kind is int and not -(2**63) <= item < 2**64:
-            value[key] = str(item)
+    for item in value.values() if type(value) is dict else value:
+        if type(item) is dict or type(item) is list:
+            _settle(item, levels - 1, large=large)
+    if large:
+        for key, item in value.items() if type(value) is dict else enumerate(value):
+            if type(item) is int and not -(2**63) <= item < 2**64:
+                value[key] = str(item)
     return value
 
 

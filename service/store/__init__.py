@@ -3,7 +3,8 @@
 `accept` takes events in, `lanes` is what workers live on, `journal` and `dead` are what people look at.
 """
 
-from service.store.accept import Acceptor, Receipt
-from service.store.connection import Options, Store, open_store
+from service.store.accept import Receipt, accept
+from service.store.connection import Store, open_store
+from service.store.options import Options
 
-__all__ = ["Acceptor", "Options", "Receipt", "Store", "open_store"]
+__all__ = ["Options", "Receipt", "Store", "accept", "open_store"]

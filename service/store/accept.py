@@ -1,17 +1,17 @@
 """Accepting: everything that a delivery means goes into Redis in one atomic call, before the sender gets its answer."""
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
 from service.errors import StoreUnavailable
 from service.model import Misfit, Plan
-from service.store import durability, keys, tickets
-from service.store.connection import TALLY_MS, Store
+from service.store import keys, tickets
+from service.store.connection import Store
+from service.store.options import TALLY_MS
 from service.store.records import DeadLetter, JournalEntry, encode
 
 
@@ -32,86 +32,29 @@ class Receipt(Struct, frozen=True):
         return sum(event in ("redelivered", "overlapping") for event in self.events)
 
 
-class _Waiting(Struct):
-    args: list[Any]
-    answer: asyncio.Future[list[bytes]]
+async def accept(store: Store, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], *, now: int) -> Receipt:
+    """Store the events of a delivery, their runs and its misfits, all or nothing.
 
-
-class Acceptor:
-    """Accepts deliveries, many at a time over one connection.
-
-    Requests that arrive while Redis is busy with the last round go together in the next: one pipeline of accept calls and
-    one wait for the append-only file (`WAITAOF`, which speaks for its own connection only), however many requests wait.
+    Raises StoreUnavailable if Redis did not confirm in time. It may then have stored the delivery all the same: the sender
+    has to send it again, and the claims make that harmless.
     """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._waiting: list[_Waiting] = []
-        self._flusher: asyncio.Task[None] | None = None
-
-    async def accept(self, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], *, now: int) -> Receipt:
-        """Store the events, their runs and their misfits, all or nothing.
-
-        Raises StoreUnavailable if Redis did not confirm in time. It may then have stored the delivery all the same: the
-        sender has to send it again, and the claims make that harmless.
-        """
-        if not plans and not misfits:
-            return Receipt(())
-        waiting = _Waiting(
-            _arguments(self._store, source, plans, misfits, now), asyncio.get_running_loop().create_future()
-        )
-        self._waiting.append(waiting)
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush())
-        try:
-            async with asyncio.timeout(self._store.options.accept_timeout_ms / 1000):
-                ids = await waiting.answer
-        except TimeoutError as error:
-            raise StoreUnavailable("Redis did not answer in time") from error
-        return Receipt(tuple(_meaning(i) for i in ids[: len(plans)]))
-
-    async def close(self) -> None:
-        """Wait for the round that is under way."""
-        if self._flusher is not None:
-            await self._flusher
-
-    async def _flush(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            try:
-                async with asyncio.timeout(self._store.options.accept_timeout_ms / 1000):
-                    answers = await self._round(group)
-            except (RedisError, OSError, TimeoutError) as error:
-                answers = [StoreUnavailable(f"Redis could not store: {type(error).__name__}")] * len(group)
-            for waiting, answer in zip(group, answers, strict=True):
-                if waiting.answer.done():
-                    continue
-                if isinstance(answer, BaseException):
-                    waiting.answer.set_exception(answer)
-                else:
-                    waiting.answer.set_result(answer)
-
-    async def _round(self, group: list[_Waiting]) -> list[Any]:
-        """Send one pipeline; the answer per request is a list of ids or a StoreUnavailable."""
-        script = self._store.scripts["accept"]
-        queue = [keys.JOURNAL, keys.READY, keys.OWNERS, keys.DEAD, tickets.QUEUE]
-        for _ in range(2):
-            pipe = self._store.redis.pipeline(transaction=False)
-            for waiting in group:
-                pipe.evalsha(script.sha, len(queue), *queue, *waiting.args)
-            answers = await durability.execute(self._store, pipe)
-            if not isinstance(answers[0], NoScriptError):
-                break
-            await self._store.redis.script_load(script.script)
-        return [_refusal(a) if isinstance(a, Exception) else a for a in answers]
+    if not plans and not misfits:
+        return Receipt(())
+    try:
+        ids = await store.run("accept", _KEYS, _arguments(store, source, plans, misfits, now), durably=True)
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable(f"Redis could not store: {type(error).__name__}") from error
+    return Receipt(tuple(_meaning(i) for i in ids[: len(plans)]))
 
 
-def _refusal(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(f"Redis refused to store: {type(error).__name__}")
+_KEYS = [keys.JOURNAL, keys.READY, keys.OWNERS, keys.DEAD, tickets.QUEUE]
+
+
+_KNOWN = {b"": "redelivered", b"=": "overlapping"}
 
 
 def _meaning(event: bytes) -> str:
-    return {b"": "redelivered", b"=": "overlapping"}.get(event) or event.decode()
+    return _KNOWN.get(event) or event.decode()
 
 
 def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], now: int) -> list[Any]:
@@ -121,9 +64,12 @@ def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequen
     args += [*tickets.bell(store), keys.TALLY, TALLY_MS, keys.LAST_FIRINGS, source, len(plans) + len(misfits)]
     for plan in plans:
         event = plan.event
-        rules = tuple(run.rule for run in plan.runs)
+        rules = tuple([run.rule for run in plan.runs])
         entry = JournalEntry(event, plan.ruleset, now, rules, plan.shadowed, plan.failures)
         args += (event.fact_key, event.delivery_key, encode(entry), len(plan.runs))
+        if not (rules or plan.shadowed or plan.failures):
+            args += (0, 0)
+            continue
         for run in plan.runs:
             args += (run.lane, run.occurred_at, run.key, encode(run))
         letters = [_rule_letter(plan, n, now) for n in range(len(plan.failures))]

@@ -1,21 +1,17 @@
-"""A 2xx means stored. Can this Redis keep that promise? Asked at start-up. Has it? Asked with every round."""
+"""A 2xx means stored. Can this Redis keep that promise? Asked at start-up; whether it has kept it is asked in disk.py."""
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from redis.asyncio.client import Pipeline
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from service.errors import SettingsError
 from service.store.connection import Store
+from service.store.disk import unknown, writes_always
 
 _OLDEST = (6, 2)
 _SKEW_S = 2.0
-_FIRST_KNOCK_S = 0.001
-_LAST_KNOCK_S = 0.02
 
 
 async def check(store: Store) -> list[str]:
@@ -55,9 +51,9 @@ async def _fsync(store: Store) -> list[str]:
     try:
         await store.redis.execute_command("WAITAOF", 1, 0, 1000)  # type: ignore[no-untyped-call]
     except ResponseError as error:
-        if not _unknown(error):
+        if not unknown(error):
             raise SettingsError([f"this Redis does not write an append-only file; {remedy}"]) from None
-        if not await _writes_always(store):
+        if not await writes_always(store.redis):
             raise SettingsError(
                 [f"this Redis has no WAITAOF, so it cannot say when data is on disk; {remedy}, or `appendfsync always`"]
             ) from None
@@ -66,64 +62,6 @@ async def _fsync(store: Store) -> list[str]:
                 ["this Redis has no WAITAOF, so it cannot wait for replicas: unset SLUICE_REPLICAS"]
             ) from None
     return []
-
-
-async def execute(store: Store, pipe: Pipeline) -> list[Any]:
-    """Run a pipeline, and wait until what it wrote is on disk: here, and on as many replicas as wanted.
-
-    Gives the commands' answers, an error in place of each that was refused. Raises RedisError if the disk was not confirmed.
-    """
-    options = store.options
-    if not options.fsync:
-        return await pipe.execute(raise_on_error=False)
-    # WAITAOF speaks for the writes of its own connection only, so it has to be part of the pipeline.
-    pipe.execute_command("WAITAOF", 1, options.replicas, options.accept_timeout_ms)
-    execution = asyncio.ensure_future(pipe.execute(raise_on_error=False))
-    knocking = asyncio.create_task(_knock(store, execution))
-    try:
-        *answers, synced = await execution
-        await knocking  # it ends by itself, at once: cutting it short would cost its connection
-    except BaseException:
-        knocking.cancel()
-        raise
-    if not await _confirmed(store, synced):
-        raise RedisError("Redis did not confirm that everything is on disk")
-    return answers
-
-
-async def _knock(store: Store, execution: asyncio.Future[Any]) -> None:
-    """Keep the server's loop turning until it has answered.
-
-    An idle server looks `hz` times a second, by default ten times, whether its disk is done: WAITAOF would take 100 ms for
-    a sync of one. Any command makes it look at once.
-    """
-    pause_s = _FIRST_KNOCK_S
-    while not execution.done():
-        await asyncio.wait([execution], timeout=pause_s)
-        pause_s = min(pause_s * 1.5, _LAST_KNOCK_S)
-        if not execution.done():
-            with contextlib.suppress(RedisError, OSError):
-                await store.redis.ping()
-
-
-async def _confirmed(store: Store, answer: Any) -> bool:
-    """Tell from the answer to WAITAOF, or from the error that came instead, whether everything is on disk."""
-    if isinstance(answer, ResponseError) and _unknown(answer):
-        return not store.options.replicas and await _writes_always(store)
-    return not isinstance(answer, Exception) and answer[0] >= 1 and answer[1] >= store.options.replicas
-
-
-def _unknown(error: ResponseError) -> bool:
-    return "unknown command" in str(error)
-
-
-async def _writes_always(store: Store) -> bool:
-    """Whether the server syncs before it answers, whatever it is asked: the way of servers before 7.2."""
-    try:
-        found = await store.redis.config_get("append*")
-    except ResponseError:
-        return False  # who forbids CONFIG cannot be believed blindly
-    return bool(found.get("appendonly") == "yes" and found.get("appendfsync") == "always")
 
 
 def ailments(persistence: Mapping[str, Any]) -> list[str]:

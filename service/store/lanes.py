@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from service.errors import LeaseLost
 from service.store import keys, tickets
-from service.store.connection import TALLY_MS, Store
+from service.store.connection import Store
+from service.store.options import TALLY_MS
 from service.store.records import DeadLetter, Lane, StepRecord, Waiting, encode, waiting
 
 _HOLDING = [keys.READY, keys.LEASES, keys.OWNERS]

@@ -22,6 +22,8 @@ class Levels(Struct, frozen=True, kw_only=True):
     dead: int
     events: int
     """Events in the journal."""
+    keys: int
+    """Keys of the whole database: a claim for each event of the last 72 h, a ledger for each run, and few others."""
     memory: int
     """Bytes that Redis uses."""
     memory_limit: int
@@ -40,8 +42,9 @@ async def levels(store: Store) -> Levels:
         pipe.zcard(tickets.QUEUE)
         pipe.zcard(keys.DEAD)
         pipe.xlen(keys.JOURNAL)
+        pipe.dbsize()
         pipe.info("memory")
-        due, ready, oldest, leased, queued, dead, events, memory = await pipe.execute()
+        due, ready, oldest, leased, queued, dead, events, held, memory = await pipe.execute()
     return Levels(
         due=due,
         later=ready - due,
@@ -50,6 +53,7 @@ async def levels(store: Store) -> Levels:
         tickets=queued,
         dead=dead,
         events=events,
+        keys=held,
         memory=memory["used_memory"],
         memory_limit=memory.get("maxmemory", 0),
     )

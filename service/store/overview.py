@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from service.store import keys
 from service.store.connection import Store
+from service.store.options import TALLY_MS
 
 MINUTE_MS = 60_000
 
@@ -16,6 +17,7 @@ class Minute(Struct, frozen=True):
     at: int
     counts: Mapping[str, int] = {}
     """`accepted|redelivered|overlapping|misfit <source>`: events. `live|shadow|failed <rule>`: rules that matched.
+    `refused <source> <reason>`: deliveries that were turned away; both are words of ours, so there are few.
     `run <state>`: goes at a run, by what they came to (`retrying`: will be tried again). `took <n>`: runs that ended at most
     √2ⁿ ms after their event was accepted, and later than √2ⁿ⁻¹ ms."""
 
@@ -36,6 +38,16 @@ async def minutes(store: Store, *, now: int, most: int = 60) -> list[Minute]:
         Minute(number * MINUTE_MS, {what.decode(): int(count) for what, count in counts.items()})
         for number, counts in zip(numbers, found, strict=True)
     ]
+
+
+async def count(store: Store, counts: Mapping[str, int], *, now: int) -> None:
+    """Add to the tallies of this minute. Raises redis.exceptions.RedisError, or OSError."""
+    tally = f"{keys.TALLY}{now // MINUTE_MS}"
+    async with store.redis.pipeline() as pipe:
+        for what, number in counts.items():
+            pipe.hincrby(tally, what, number)
+        pipe.pexpire(tally, TALLY_MS)
+        await pipe.execute()
 
 
 async def last_firings(store: Store) -> dict[str, str]:

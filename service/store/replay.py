@@ -1,12 +1,13 @@
 """Replaying: adding runs to events that were accepted before. A run key that is known is never added twice."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from service.model import Run
-from service.store import durability, journal, keys, tickets
+from service.store import journal, keys, tickets
 from service.store.accept import rule_letter_id
 from service.store.connection import Store
 from service.store.journal import Journalled
@@ -48,16 +49,9 @@ async def add(store: Store, additions: Sequence[Addition]) -> list[bool]:
 
     They are as durable as accepted deliveries. Raises RedisError if Redis did not confirm that; adding them again is safe.
     """
-    if not additions:
-        return []
-    script = store.scripts["replay"]
-    async with store.redis.pipeline(transaction=False) as pipe:
-        for addition in additions:
-            await script(keys=_keys(addition), args=_arguments(store, addition), client=pipe)
-        answers = await durability.execute(store, pipe)
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
+    answers = await asyncio.gather(
+        *(store.run("replay", _keys(each), _arguments(store, each), durably=True) for each in additions)
+    )
     return [bool(answer) for answer in answers]
 
 

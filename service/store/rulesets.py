@@ -2,7 +2,7 @@
 
 import msgspec
 
-from service.store import durability, keys
+from service.store import keys
 from service.store.connection import Store
 
 _files = msgspec.msgpack.Decoder(dict[str, str])
@@ -13,11 +13,9 @@ async def keep(store: Store, version: str, files: dict[str, str]) -> None:
 
     It is as durable as the deliveries that are planned under it: a run whose rule set is gone could not be executed.
     """
-    async with store.redis.pipeline(transaction=False) as pipe:
-        pipe.set(keys.RULESET + version, msgspec.msgpack.encode(files), px=store.options.ruleset_ms)
-        (kept,) = await durability.execute(store, pipe)
-    if isinstance(kept, Exception):
-        raise kept
+    await store.durable.ask(
+        "SET", keys.RULESET + version, msgspec.msgpack.encode(files), "PX", store.options.ruleset_ms
+    )
 
 
 async def read(store: Store, version: str) -> dict[str, str] | None:

@@ -4,12 +4,10 @@ import contextlib
 import hashlib
 import time
 
-import httpx
-
 from service.model import DEFAULT_ACCOUNT
 from service.sakari.client import Sakari
-from service.sakari.exchange import connect
 from service.sakari.gate import Gate
+from service.sakari.line import Line, connect
 from service.sakari.snapshots import Snapshots
 from service.sakari.token import SETTINGS, Tokens
 from service.settings import Found, SakariSettings
@@ -23,21 +21,21 @@ async def open_accounts(stack: contextlib.AsyncExitStack, settings: Found, store
     """Make the clients of all accounts, by name; their connections close with the stack."""
     clients = {}
     for name, account in {DEFAULT_ACCOUNT: settings.of(SakariSettings), **settings.named}.items():
-        http = await stack.enter_async_context(connect(account.url))
-        clients[name] = make_sakari(http, name, account, store)
+        line = await stack.enter_async_context(connect(account.url))
+        clients[name] = make_sakari(line, name, account, store)
         stack.push_async_callback(clients[name].close)
     return clients
 
 
-def make_sakari(http: httpx.AsyncClient, name: str, account: SakariSettings, store: Store) -> Sakari:
+def make_sakari(line: Line, name: str, account: SakariSettings, store: Store) -> Sakari:
     """Make the client of one account."""
     cache = SharedToken(store, f"{account.account_id}:{_hash(account.client_id)}")
     prefix = SETTINGS if name == DEFAULT_ACCOUNT else f"{SETTINGS}{name.upper()}_"
-    tokens = Tokens(http, account.client_id, account.client_secret, cache=cache, clock=time.time, settings=prefix)
+    tokens = Tokens(line, account.client_id, account.client_secret, cache=cache, clock=time.time, settings=prefix)
     credentials = _hash(account.account_id, account.client_id, account.client_secret, account.url)
     pace = SharedPace(store, name, rate=account.rate, burst=account.burst, credentials=credentials)
     snapshots = Snapshots(SnapshotShelf(store, account.account_id), now=time.time)
-    return Sakari(http, account.account_id, tokens, gate=Gate(pace, name), snapshots=snapshots)
+    return Sakari(line, account.account_id, tokens, gate=Gate(pace, name), snapshots=snapshots)
 
 
 def _hash(*parts: str) -> str:

@@ -10,10 +10,11 @@ import structlog
 from redis.exceptions import RedisError
 
 from service.errors import LeaseLost
-from service.observe.metrics import RUNS
+from service.observe import traces
+from service.observe.metrics import RUN_SECONDS, RUNS
 from service.store import dead, lanes, tickets
 from service.store.lanes import Notes
-from service.store.records import Lane
+from service.store.records import Lane, Waiting
 from service.worker.desk import Desk
 from service.worker.run import Ended, Postponed, execute
 
@@ -28,13 +29,14 @@ async def drain_lane(lane: Lane, desk: Desk) -> None:
         more = True
         while more:
             waiting, notes = lane.head, Notes()
-            verdict = await execute(lane, notes, desk)
-            if isinstance(verdict, Postponed):
-                await lanes.let_go(desk.store, lane, notes, due=verdict.due)
-                more = False
-            else:
-                more = await lanes.end_run(desk.store, lane, notes, verdict.letter)
-            _tell(waiting.event_id, waiting.run.key, verdict)
+            with traces.run(waiting.run, waiting.event_id, waiting.record.tries) as span:
+                verdict = await execute(lane, notes, desk)
+                if isinstance(verdict, Postponed):
+                    await lanes.let_go(desk.store, lane, notes, due=verdict.due)
+                    more = False
+                else:
+                    more = await lanes.end_run(desk.store, lane, notes, verdict.letter)
+                _tell(waiting, verdict, span, desk.now())
             if more and desk.stopping.is_set():
                 await lanes.let_go(desk.store, lane, Notes(), due=desk.now())
                 more = False
@@ -107,11 +109,19 @@ async def _keep_leases(ticket: str, held: dict[asyncio.Task[None], Lane], desk: 
                 task.cancel()
 
 
-def _tell(event_id: str, run_key: str, verdict: Ended | Postponed) -> None:
-    """Say once what became of a run, for logs and metrics."""
+def _tell(waiting: Waiting, verdict: Ended | Postponed, span: traces.Span, now: int) -> None:
+    """Say once what became of a run, for logs, metrics and its trace."""
     waits = isinstance(verdict, Postponed) and not verdict.tried
     state = verdict.state if isinstance(verdict, Ended) else "put_off" if waits else "postponed"
-    rule = run_key.rpartition("/")[2]
+    rule = waiting.run.key.rpartition("/")[2]
     RUNS.labels(rule, state).inc()
+    span.set("sluice.outcome", state)
+    if verdict.reason:
+        span.set("sluice.reason", verdict.reason)
+    if state in ("dead", "postponed"):
+        span.fail(verdict.reason)
+    if isinstance(verdict, Ended):
+        accepted_at = int(waiting.event_id.partition("-")[0])
+        RUN_SECONDS.labels(waiting.run.lane.partition("/")[0]).observe(max(0, now - accepted_at) / 1000)
     say = log.warning if state == "dead" else log.debug if waits else log.info
-    say("run", event_id=event_id, rule=rule, state=state, reason=verdict.reason, message=verdict.message)
+    say("run", event_id=waiting.event_id, rule=rule, state=state, reason=verdict.reason, message=verdict.message)

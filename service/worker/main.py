@@ -17,13 +17,15 @@ from redis.exceptions import RedisError
 
 from service.actions import ACTIONS, Action
 from service.model import DEFAULT_ACCOUNT
-from service.observe import logs
+from service.observe import logs, trace_config, traces
 from service.sakari.client import Sakari
 from service.settings import AccountsSettings, Found, SakariSettings, StoreSettings, WorkSettings
 from service.store import Options, Store, durability, open_store, tickets
-from service.store.connection import HOUR_MS, pool
+from service.store.connection import pool
+from service.store.options import HOUR_MS
 from service.worker.accounts import open_accounts
 from service.worker.backoff import Backoff
+from service.worker.bell import Bell
 from service.worker.desk import Desk, Rules
 from service.worker.drain import drain, sweep, tidy
 from service.worker.exposition import exposing
@@ -35,6 +37,7 @@ WANTED = {
     SakariSettings: "SLUICE_SAKARI_",
     AccountsSettings: "SLUICE_SAKARI_",
     WorkSettings: "SLUICE_",
+    trace_config.Config: "OTEL_",
 }
 """The settings that `sluice work` reads, and their prefixes."""
 
@@ -52,6 +55,7 @@ class TicketWorker(Worker):
     def __init__(self, desk: Desk, **settings: Any) -> None:
         super().__init__(**settings)
         self._desk = desk
+        self._bell = Bell(desk.store.redis)
         self._started: set[asyncio.Task[Any]] = set()
         self.in_progress_timeout_s = desk.store.options.lease_ms / 1000
 
@@ -62,12 +66,16 @@ class TicketWorker(Worker):
         """
         await _wait_for_redis(self._desk)
         log.info("worker ready", actions=sorted(self._desk.actions))
-        while True:
-            try:
-                return await super().main()
-            except (RedisError, OSError) as error:
-                log.warning("redis away", error=type(error).__name__, hint="trying again every second")
-                await asyncio.sleep(1)
+        listening = asyncio.create_task(self._bell.listen())
+        try:
+            while True:
+                try:
+                    return await super().main()
+                except (RedisError, OSError) as error:
+                    log.warning("redis away", error=type(error).__name__, hint="trying again every second")
+                    await asyncio.sleep(1)
+        finally:
+            listening.cancel()
 
     async def close(self) -> None:
         """Close every connection. arq wants its jobs to have ended well and to take its leave of Redis; neither is sure."""
@@ -101,6 +109,7 @@ class TicketWorker(Worker):
         if task is not None and task.cancelling():
             # redis-py awaits with `asyncio.wait_for`, which in Python 3.11 loses a cancellation now and then.
             raise asyncio.CancelledError
+        await self._bell.wait()
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start jobs, but none that runs here already: after a pause its mark may have run out, and it seems free."""
@@ -129,7 +138,9 @@ async def work(settings: Found) -> None:
     asyncio.get_running_loop().set_exception_handler(logs.unhandled)
     store = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
     wanted = settings.of(WorkSettings)
+    traces.start("sluice-worker", settings.of(trace_config.Config))
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(traces.stop)
         stack.push_async_callback(store.close)
         clients = await open_accounts(stack, settings, store)
         desk = make_desk(store, clients.pop(DEFAULT_ACCOUNT), ACTIONS, wanted, named=clients)
@@ -201,8 +212,9 @@ def make_worker(desk: Desk, redis_url: str, grace_s: int, **overrides: Any) -> T
     """Make the arq worker. Why each setting differs from arq's default: facts about arq 0.28, measured.
 
     arq reads at most `queue_read_limit` ids of a poll, running jobs included, so it must be larger than all that run in
-    all workers; it waits `poll_delay` between polls; it keeps results for an hour unless told not to, and refuses a job id
-    for as long; it cancels jobs at once on SIGTERM unless there is a `job_completion_wait`; it writes its health once an hour.
+    all workers; it waits `poll_delay` between polls, for which we have a bell; it keeps results for an hour unless told not
+    to, and refuses a job id for as long; it cancels jobs at once on SIGTERM unless there is a `job_completion_wait`; it
+    writes its health once an hour.
     """
     redis: ArqRedis = ArqRedis(
         pool_or_conn=pool(redis_url, timeout_s=5.0, connections=32),
@@ -223,7 +235,7 @@ def make_worker(desk: Desk, redis_url: str, grace_s: int, **overrides: Any) -> T
         "job_timeout": _LONGEST_TICKET_S,
         "job_completion_wait": grace_s,
         "keep_result": 0,
-        "poll_delay": 0.02,
+        "poll_delay": 0.0,
         "queue_read_limit": 1000,
         "max_tries": 1000,
         "health_check_interval": 15,

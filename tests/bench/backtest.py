@@ -13,7 +13,7 @@ from service.cli.rules_backtest import compare
 from service.dev.processes import embedded_redis
 from service.engine import RuleSet, plan
 from service.model import Event
-from service.store import Acceptor, Options, Store, open_store, rulesets
+from service.store import Options, Store, accept, open_store, rulesets
 from tests.bench.rules import rules
 
 PAGE = 500
@@ -38,11 +38,11 @@ def event(number: int, now: int) -> Event:
 
 async def fill(store: Store, rule_set: RuleSet, count: int) -> None:
     """Accept events under a rule set."""
-    now, acceptor = time.time_ns() // 1_000_000, Acceptor(store)
+    now = time.time_ns() // 1_000_000
     await rulesets.keep(store, rule_set.version, rule_set.files)
     for first in range(0, count, PAGE):
         events = [event(number, now) for number in range(first, min(count, first + PAGE))]
-        await acceptor.accept("hubspot", [plan(rule_set, one, now) for one in events], [], now=now)
+        await accept(store, "hubspot", [plan(rule_set, one, now) for one in events], [], now=now)
 
 
 async def main(count: int) -> None:

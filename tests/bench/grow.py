@@ -10,12 +10,12 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from service.model import Event
-from service.store import Acceptor, Options, Store, lanes, open_store
+from service.store import Options, Store, accept, lanes, open_store
 from tests.bench import snapshots
 from tests.bench.curve import Curve, Series
 from tests.bench.installed import a_redis
 from tests.bench.planning import an_event, cpu_us, planning
-from tests.bench.plans import NOW, accept, plans
+from tests.bench.plans import NOW, fill, plans
 from tests.bench.rules import rules
 
 _TIMES = 40
@@ -31,10 +31,10 @@ async def waiting(folder: Path, most: int) -> list[Curve]:
         filled = {count: await _filled(stack, folder, count) for count in _sizes(1_000, most)}
         rounds: dict[int, list[tuple[float, float]]] = {count: [] for count in filled}
         for _ in range(_TIMES):
-            for count, (acceptor, store, _bytes) in filled.items():
-                rounds[count].append((await _accept_ms(acceptor), await _claim_ms(store)))
+            for count, (store, _bytes) in filled.items():
+                rounds[count].append((await _accept_ms(store), await _claim_ms(store)))
     costs = {count: tuple(map(statistics.median, zip(*both, strict=True))) for count, both in rounds.items()}
-    sizes = [(count, size) for count, (_, _, size) in filled.items()]
+    sizes = [(count, size) for count, (_, size) in filled.items()]
     names = ("accept 100 events", f"claim {_CLAIMED} lanes")
     return [
         Curve(
@@ -48,24 +48,24 @@ async def waiting(folder: Path, most: int) -> list[Curve]:
     ]
 
 
-async def _filled(stack: AsyncExitStack, folder: Path, count: int) -> tuple[Acceptor, Store, float]:
+async def _filled(stack: AsyncExitStack, folder: Path, count: int) -> tuple[Store, float]:
     """A Redis in which so many lanes wait, warm and quiet; and the bytes that each takes."""
     url, _ = await stack.enter_async_context(a_redis(folder))
     store = open_store(url, Options(fsync=False), timeout_s=60)
     stack.push_async_callback(store.close)
-    acceptor, empty = Acceptor(store), await _memory(store)
-    await accept(acceptor, count, matching=True)
+    empty = await _memory(store)
+    await fill(store, count, matching=True)
     size = (await _memory(store) - empty) / count
-    await _accept_ms(acceptor)
+    await _accept_ms(store)
     await _claim_ms(store)
     while (await store.redis.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110 - Redis does not tell
         await asyncio.sleep(0.5)
-    return acceptor, store, size
+    return store, size
 
 
-async def _accept_ms(acceptor: Acceptor) -> float:
+async def _accept_ms(store: Store) -> float:
     planned, started = plans(100, matching=True), time.perf_counter()
-    await acceptor.accept("hubspot", planned, [], now=NOW)
+    await accept(store, "hubspot", planned, [], now=NOW)
     return (time.perf_counter() - started) * 1000
 
 

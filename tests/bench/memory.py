@@ -2,11 +2,11 @@
 
 import msgspec
 
-from service.store import Acceptor, Options, Store, open_store
+from service.store import Options, Store, open_store
 from tests.bench.deliveries import property_change
 from tests.bench.installed import a_redis
 from tests.bench.measure import Measure, Place, Row, Target
-from tests.bench.plans import NOW, accept
+from tests.bench.plans import NOW, fill
 
 EVENTS = 20_000
 
@@ -16,17 +16,16 @@ async def once(place: Place) -> dict[str, float]:
     count = place.size(EVENTS, 1_000)
     async with a_redis(place.folder) as (url, _):
         store = open_store(url, Options(fsync=False))
-        acceptor = Acceptor(store)
-        await accept(acceptor, 1_000, matching=True)  # scripts, buffers, the first blocks of everything
+        await fill(store, 1_000, matching=True)  # scripts, buffers, the first blocks of everything
         bare = await _grown(store)
         for first in range(0, count, 100):
             await _bare(store, first)
         bare = await _grown(store) - bare
         rest = await _grown(store)
-        await accept(acceptor, count, matching=False)
+        await fill(store, count, matching=False)
         rest = await _grown(store) - rest
         waits = await _grown(store)
-        await accept(acceptor, count, matching=True)
+        await fill(store, count, matching=True)
         waits = await _grown(store) - waits
         await store.close()
     return {"bare": bare / count, "rest": rest / count, "run": (waits - rest) / count, "waiting": waits / count}

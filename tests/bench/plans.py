@@ -9,7 +9,7 @@ from service.engine import RuleSet, load, plan
 from service.model import Plan
 from service.sources import hubspot
 from service.sources.delivery import Delivery, Verified
-from service.store import Acceptor
+from service.store import Store, accept
 from tests.bench.deliveries import RULE, property_change
 
 NOW = 1_795_350_000_000
@@ -31,8 +31,8 @@ def plans(count: int, *, matching: bool) -> list[Plan]:
     return [plan(_RULES, event, NOW) for event in hubspot.normalise(Verified(delivery, "v3")).events]
 
 
-async def accept(acceptor: Acceptor, count: int, *, matching: bool, batch: int = 100) -> None:
+async def fill(store: Store, count: int, *, matching: bool, batch: int = 100) -> None:
     """Store new events, one delivery after the other."""
     for first in range(0, count, batch):
         planned = plans(min(batch, count - first), matching=matching)
-        await acceptor.accept("hubspot", planned, [], now=NOW)
+        await accept(store, "hubspot", planned, [], now=NOW)

@@ -29,7 +29,7 @@ from service.sakari.client import Sakari
 from service.sakari.snapshots import Snapshots
 from service.sandbox.sample import sample_execution
 from service.sandbox.state import Campaign, Settings
-from service.store import Acceptor, Options, Store, dead, keys, lanes, open_store, rulesets
+from service.store import Options, Store, accept, dead, keys, lanes, open_store, rulesets
 from service.store.snapshots import SnapshotShelf
 from service.worker.backoff import Backoff
 from service.worker.desk import Desk, Rules
@@ -77,7 +77,7 @@ class Bench:
 
     def _client(self) -> Sakari:
         shelf = SnapshotShelf(self.store, "demo")
-        return Sakari(self.rig.http, "demo", self.rig.tokens, snapshots=Snapshots(shelf, now=time.time))
+        return Sakari(self.rig.line, "demo", self.rig.tokens, snapshots=Snapshots(shelf, now=time.time))
 
     def calls(self) -> int:
         return sum(self.rig.calls("/executions").values())
@@ -86,10 +86,9 @@ class Bench:
         """Accept `count` events, each of a contact in the campaign, and drain them all: seconds, calls of `executions`."""
         rules, before, started = rule_set(fresh), self.calls(), time.perf_counter()
         await rulesets.keep(self.store, rules.version, rules.files)
-        acceptor = Acceptor(self.store)
         for at in range(first, first + count, 500):
             events = [event(n, n % self.executions) for n in range(at, min(at + 500, first + count))]
-            await acceptor.accept("hubspot", [plan(rules, each, each.occurred_at) for each in events], [], now=0)
+            await accept(self.store, "hubspot", [plan(rules, each, each.occurred_at) for each in events], [], now=0)
         await asyncio.gather(*(self._drain(client) for client in self.clients))
         assert not await dead.newest(self.store, 1)
         return time.perf_counter() - started, self.calls() - before

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from service.model import Plan
-from service.store import Acceptor, Options, Store, open_store
+from service.store import Options, Store, accept, open_store
 from tests.bench.installed import a_redis
 from tests.bench.measure import Measure, Place, Row
 from tests.bench.plans import NOW, plans
@@ -35,9 +35,9 @@ async def once(place: Place) -> dict[str, float]:
 
 async def _accept(store: Store, deliveries: Sequence[list[Plan]]) -> float:
     """Events a second, one delivery after the other."""
-    acceptor, started = Acceptor(store), time.perf_counter()
+    started = time.perf_counter()
     for delivery in deliveries:
-        await acceptor.accept("hubspot", delivery, [], now=NOW)
+        await accept(store, "hubspot", delivery, [], now=NOW)
     return sum(map(len, deliveries)) / (time.perf_counter() - started)
 
 

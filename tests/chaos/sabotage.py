@@ -10,20 +10,20 @@ from redis.exceptions import RedisError
 
 from service.cli import main
 from service.errors import StoreUnavailable
+from service.ingress import receive
 from service.model import Misfit, Plan
-from service.store import Acceptor, Receipt, connection, keys
+from service.store import Receipt, Store, accept, connection, keys
 from service.worker import step
 
 
 def claim_before_enqueue() -> None:
     """Claim an event in one call, and store it in another: whatever comes between the two loses it."""
     _rewrite("accept", "redis.call('GET', claim_prefix .. fact)", "false")
-    honest = Acceptor.accept
 
-    async def accept(
-        self: Acceptor, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], *, now: int
+    async def in_two_calls(
+        store: Store, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], *, now: int
     ) -> Receipt:
-        store, fresh = self._store, []
+        fresh = []
         for plan in plans:
             claim, value = keys.CLAIM + plan.event.fact_key, f"0-0 {plan.event.delivery_key}"
             try:
@@ -31,11 +31,11 @@ def claim_before_enqueue() -> None:
                     fresh.append(plan)
             except (RedisError, OSError) as error:
                 raise StoreUnavailable("Redis could not store the claim") from error
-        receipt = await honest(self, source, fresh, misfits, now=now)
+        receipt = await accept(store, source, fresh, misfits, now=now)
         ids = dict(zip([plan.event.fact_key for plan in fresh], receipt.events, strict=True))
         return Receipt(tuple(ids.get(plan.event.fact_key, "redelivered") for plan in plans))
 
-    Acceptor.accept = accept  # type: ignore[method-assign]
+    vars(receive).update(accept=in_two_calls)
 
 
 def no_fence() -> None:

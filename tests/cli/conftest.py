@@ -13,7 +13,7 @@ from service.actions import ACTIONS
 from service.cli import main
 from service.engine import RuleSet, load, plan, read_folder
 from service.model import Event
-from service.store import Acceptor, Options, Store, keys, lanes, open_store, rulesets
+from service.store import Options, Store, accept, keys, lanes, open_store, rulesets
 from service.store.records import StepRecord, encode
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class Stage(Struct, frozen=True):
             await rulesets.keep(store, rule_set.version, rule_set.files)
             await rulesets.announce(store, rule_set.version)
             plans = [plan(rule_set, event, at) for event in events]
-            return list((await Acceptor(store).accept("hubspot", plans, [], now=at)).events)
+            return list((await accept(store, "hubspot", plans, [], now=at)).events)
 
         return self.on(accepted)
 

@@ -16,7 +16,7 @@ from service.actions import ACTIONS
 from service.engine import RuleSet, load, plan, read_folder
 from service.model import Event, Misfit
 from service.settings import read
-from service.store import Acceptor, Store, lanes, rulesets
+from service.store import Store, accept, lanes, rulesets
 from service.store.records import StepRecord, encode
 from tests.cli.conftest import a_rule, rules_text
 from tests.system.conftest import environment
@@ -52,7 +52,7 @@ class Browser(Struct, frozen=True):
         """Take events in, as the ingress does."""
         await rulesets.keep(self.store, self.rule_set.version, self.rule_set.files)
         plans = [plan(self.rule_set, event, NOW) for event in events]
-        return list((await Acceptor(self.store).accept("hubspot", plans, misfits, now=NOW)).events)
+        return list((await accept(self.store, "hubspot", plans, misfits, now=NOW)).events)
 
     async def work(self, state: str, args: Any = None, answer: Any = None) -> None:
         """Do every waiting run, all in one way."""

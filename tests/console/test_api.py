@@ -1,13 +1,17 @@
 """The admin API: which routes want a token, what each role may, and that no request breaks it."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
+from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, settings
+from structlog.testing import capture_logs
 
+from service.cli import main
 from service.dev.processes import embedded_redis
 from service.model import Misfit
 from service.store import dead
@@ -56,6 +60,97 @@ async def test_the_description_lists_every_route_and_which_want_a_token(browser:
     assert {name for name, one in listed.items() if one.get("security") == [{"token": []}]} == ROUTES
     assert {name for name, one in listed.items() if not one.get("security")} == OPEN
     assert (await browser.http.get("/api/openapi.json")).status_code == 401
+
+
+async def test_the_description_is_valid_and_says_what_everything_is(browser: Browser) -> None:
+    described = await _description(browser)
+    schemathesis.openapi.from_dict(described).validate()
+    assert [name for name, schema in described["components"]["schemas"].items() if not schema["description"]] == []
+    levels = described["components"]["schemas"]["Levels"]["properties"]
+    assert levels["due"]["description"] == "Lanes that could be worked on now, and are not."
+    for path, verbs in described["paths"].items():
+        for one in verbs.values() if path.startswith("/api/") else ():
+            shape = one["responses"]["200"]["content"]["application/json"]["schema"]
+            assert shape.get("$ref") or shape["items"]["$ref"], path
+
+
+async def test_what_is_told_has_the_described_shape(browser: Browser) -> None:
+    """Stories with runs, steps, shadows and failures; explanations with nested conditions; dead letters of every kind."""
+    lead, customer = await browser.accept(
+        an_event("a", stage="lead"), an_event("b", object_id="2"), misfits=(Misfit("no list", b"[1]"),)
+    )
+    await browser.work("done", args={"to": "ada@example.com"}, answer={"id": 1})
+    await browser.accept(an_event("c", object_id="3"))
+    schema: Any = schemathesis.openapi.from_dict(await _description(browser))
+    (letter,) = await dead.newest(browser.store, 5)
+    asked = {"/api/events": "/api/events", "/api/dead": "/api/dead", f"/api/dead/{letter.id}": "/api/dead/{letter_id}"}
+    for event in (lead, customer):
+        asked |= {
+            f"/api/events/{event}": "/api/events/{event_id}",
+            f"/api/events/{event}/explain": "/api/events/{event_id}/explain",
+        }
+    asked |= {path: path for path in ("/api/overview", "/api/rules", "/api/accounts")}
+    for path, described in asked.items():
+        for more in ("", "?unmasked=true"):
+            answer = await browser.http.get(path + more, headers=ADMIN)
+            assert answer.status_code == 200
+            assert answer.headers["cache-control"] == "no-store"
+            schema[described]["GET"].validate_response(answer)
+    tried = await browser.http.post(
+        "/api/playground", json={"text": rules_text(a_rule("mine")), "event_id": lead}, headers=ADMIN
+    )
+    schema["/api/playground"]["POST"].validate_response(tried)
+
+
+async def test_the_command_line_tells_the_same(browser: Browser, redis_url: str) -> None:
+    """`events show --json` and `dead list --json` print what the API answers."""
+    (event,) = await browser.accept(an_event(stage="lead"), misfits=(Misfit("no list", b"[1]"),))
+    environ = {"SLUICE_REDIS_URL": redis_url}
+    for command, path in (
+        (("events", "show", event), f"/api/events/{event}"),
+        (("events", "list"), "/api/events"),
+        (("dead", "list"), "/api/dead"),
+    ):
+        printed = await asyncio.to_thread(CliRunner().invoke, main, [*command, "--json"], env=environ)
+        assert json.loads(printed.output) == (await browser.http.get(path, headers=VIEWER)).json()
+    explained = await asyncio.to_thread(CliRunner().invoke, main, ["rules", "explain", event, "--json"], env=environ)
+    assert json.loads(explained.output) == [
+        (await browser.http.get(f"/api/events/{event}/explain", headers=VIEWER)).json()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "status", "words"),
+    [
+        ("GET", "/api/nothing", 404, "there is no such path"),
+        ("GET", "/api/no/such", 404, "Not Found"),
+        ("DELETE", "/api/overview", 405, "Method"),
+        ("GET", "/api/events?most=lots", 400, "most: Expected `int`"),
+        ("GET", "/api/events?before=x", 400, "before: "),
+        ("GET", "/api/events/x", 400, "is no event id"),
+        ("GET", "/api/events/1-1", 404, "there is no event 1-1"),
+        ("POST", "/api/dead/burn", 400, "what: Invalid enum value"),
+        ("POST", "/api/dead/drop", 400, "the body is missing"),
+    ],
+)
+async def test_every_fault_is_json_and_says_what_is_wrong(
+    browser: Browser, verb: str, path: str, status: int, words: str
+) -> None:
+    answer = await browser.http.request(verb, path, headers=ADMIN)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+    assert answer.json().keys() == {"error", "message"}
+    assert words in answer.json()["message"]
+
+
+async def test_looking_at_personal_data_is_noted(browser: Browser) -> None:
+    (event,) = await browser.accept(an_event())
+    for path in ("/api/events", f"/api/events/{event}", f"/api/events/{event}/explain", "/api/dead"):
+        with capture_logs() as logs:
+            await browser.http.get(path, headers=ADMIN)
+        assert logs == []
+        with capture_logs() as logs:
+            await browser.http.get(path + "?unmasked=true", headers=ADMIN)
+        assert [one["event"] for one in logs] == ["personal data shown"]
 
 
 @pytest.mark.parametrize("proof", ["", "Bearer wrong", "Basic admin-new", "Bearer", "bearer adminä"])
@@ -133,11 +228,12 @@ async def test_no_request_breaks_the_ingress_or_the_admin_api(tmp_path: Path) ->
     assert told["calls"] > 200
     assert told["broken"] == []
     assert told["let in"] == []
+    assert told["other than described"] == []
 
 
 def _fuzz(url: str) -> dict[str, Any]:
     schema = schemathesis.openapi.from_url(url + "/api/openapi.json", headers=ADMIN)
-    told: dict[str, Any] = {"calls": 0, "broken": [], "let in": []}
+    told: dict[str, Any] = {"calls": 0, "broken": [], "let in": [], "other than described": []}
     found: Any
     for found in schema.get_all_operations():
         operation: Any = found.ok()
@@ -150,9 +246,19 @@ def _call_often(operation: Any, name: str, told: dict[str, Any]) -> None:
     @given(case=operation.as_strategy())
     def call(case: Any) -> None:
         told["calls"] += 1
-        if case.call(headers=ADMIN).status_code >= 500:
+        answer = case.call(headers=ADMIN)
+        if answer.status_code >= 500:
             told["broken"].append((name, case.as_curl_command()))
+        if name in ROUTES and not _as_described(operation, answer):
+            told["other than described"].append((name, case.as_curl_command(), answer.text))
         if name in ROUTES and case.call(headers={"authorization": "Bearer wrong"}).status_code not in _REFUSED:
             told["let in"].append(name)
 
     call()
+
+
+def _as_described(operation: Any, answer: Any) -> bool:
+    """Whether an answer has the shape that the description gives it; faults have one shape, whatever their status."""
+    if answer.status_code >= 400:
+        return set(answer.json()) == {"error", "message"}
+    return bool(operation.is_valid_response(answer))

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, async_playwright, expect
 
 from service.dev.processes import embedded_redis
+from service.store import dead, overview
 from tests.system import conftest as system
 from tests.system.conftest import Installation, a_new_id, hubspot
 
@@ -193,9 +195,13 @@ async def test_the_keyboard_reaches_everything(seat: Seat) -> None:
 async def test_every_page_can_be_read_by_everybody(seat: Seat, buried: int, size: str, scheme: str) -> None:
     """axe-core finds nothing serious, nothing is wider than the screen; a picture of each page is kept to look at."""
     story = (await seat.installation.story(buried)).id
+    (letter,) = await dead.newest(seat.installation.store, 1)
+    await overview.count(
+        seat.installation.store, {"refused pipedrive wrong_password": 3}, now=time.time_ns() // 1_000_000
+    )
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     async with seat.page(size=size, color_scheme=scheme) as page:
-        for path in [*PAGES, f"/events/{story}", "/events/1-1"]:
+        for path in [*PAGES, f"/events/{story}", "/events/1-1", f"/dead/{letter.id}"]:
             await page.goto(seat.console + path)
             await page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
             found = (await Axe().run(page)).response["violations"]
@@ -204,6 +210,6 @@ async def test_every_page_can_be_read_by_everybody(seat: Seat, buried: int, size
             ]
             assert serious == [], path
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-            name = path.strip("/").replace("/", "_").replace(story, "story") or "overview"
+            name = path.replace(letter.id, "letter").replace(story, "story").strip("/").replace("/", "_") or "overview"
             await page.screenshot(path=SCREENSHOTS / f"{name}__{size}_{scheme}.png", full_page=True)
     seat.strangers[:] = [said for said in seat.strangers if "404" not in said]  # of the page that is not there

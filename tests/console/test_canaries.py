@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from service.dev.processes import embedded_redis
 from service.store import dead, journal
+from tests.observe.tracing import Collector, collecting
 from tests.system import conftest as system
 from tests.system.conftest import Installation, a_new_id, hubspot, until
 
@@ -24,8 +26,9 @@ SECRETS = {
     "SLUICE_HUBSPOT_WORKFLOW_SECRET": "canary-workflow-secret",
     "SLUICE_PIPEDRIVE_PASSWORD": "canary-pipedrive-password",
     "SLUICE_SAKARI_CLIENT_SECRET": "canary-sakari-secret",
+    "OTEL_EXPORTER_OTLP_HEADERS": "x-key=canary-collector-key",
 }
-CANARIES = [*PEOPLE, *SECRETS.values(), "canary-wrong-token"]
+CANARIES = [*PEOPLE, *(secret.rpartition("=")[2] for secret in SECRETS.values()), "canary-wrong-token"]
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +55,7 @@ class Watched(Struct, frozen=True):
 
     installation: Installation
     folder: Path
+    collector: Collector
 
     @property
     def url(self) -> str:
@@ -65,16 +69,19 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     (tmp_path / "rules" / "r.yaml").write_text(RULES)
     async with contextlib.AsyncExitStack() as stack:
         redis_url = await stack.enter_async_context(embedded_redis(tmp_path / "redis"))
-        environ = system.environment(redis_url, tmp_path, SLUICE_RULES=str(tmp_path / "rules"), **SECRETS)
+        collector = await stack.enter_async_context(collecting())
+        tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        environ = system.environment(redis_url, tmp_path, SLUICE_RULES=str(tmp_path / "rules"), **SECRETS, **tracing)
         await stack.enter_async_context(system.sandbox(environ, tmp_path))
         await stack.enter_async_context(system.ingress(environ, tmp_path))
         await stack.enter_async_context(system.worker(environ, tmp_path))
-        yield Watched(await stack.enter_async_context(system.opened(environ)), tmp_path)
+        yield Watched(await stack.enter_async_context(system.opened(environ)), tmp_path, collector)
 
 
-async def test_no_canary_is_heard_in_logs_metrics_and_masked_pages(watched: Watched) -> None:
+async def test_no_canary_is_heard_in_logs_metrics_traces_and_masked_pages(watched: Watched) -> None:
     await _send_everywhere(watched)
     await _settled(watched.installation)
+    await _traced(watched)
     shown = await _look_everywhere(watched)
     assert len(shown) > 25
     heard = {
@@ -97,6 +104,10 @@ async def _send_everywhere(watched: Watched) -> None:
     await to.deliver("/webhooks/pipedrive", system.pipedrive(7, name))
     await to.deliver("/webhooks/pipedrive", {"meta": {"action": email, "entity": phone}, "data": name})
     properties = {"email": email, "firstname": name, "phone": phone}
+    for header in ({"traceparent": email}, {"traceparent": phone, "tracestate": f"x={phone}", "baggage": f"x={email}"}):
+        payload = msgspec.json.encode([hubspot(a_new_id(), "firstname", name)])
+        proof = to.routes["/webhooks/hubspot"].sign("POST", "/webhooks/hubspot", payload, time.time_ns() // 1_000_000)
+        await to.deliver("/webhooks/hubspot", payload, headers={**proof, **header})
     flat = {"portalId": 1, "objectType": "CONTACT", "objectId": 5, "properties": properties}
     await to.deliver("/webhooks/hubspot/workflow", flat)
     for headers in ({"x-sluice-secret": "canary-wrong-token"}, {"authorization": "Bearer canary-wrong-token"}, {}):
@@ -112,6 +123,18 @@ async def _settled(to: Installation) -> None:
         return len(stories) >= 5 and all(story.ended for story in stories)
 
     await until(ended)
+
+
+async def _traced(watched: Watched) -> None:
+    """Wait until the collector has seen every kind of span, and of those that failed."""
+    kinds = {"delivery", "plan", "accept", "run", "step", "call"}
+
+    async def seen() -> bool:
+        spans = watched.collector.spans
+        failed = {span.name.split()[0] for span in spans if span.failed}
+        return {span.name.split()[0] for span in spans} == kinds and {"run", "step", "call"} <= failed
+
+    await until(seen)
 
 
 async def _look_everywhere(watched: Watched) -> dict[str, str]:
@@ -146,6 +169,7 @@ async def _look_everywhere(watched: Watched) -> dict[str, str]:
             seen[f"api/{path}"] = (await browser.get(f"/api/{path}", headers=proof)).text
         for path in ("/metrics", "/readyz"):
             seen[path] = (await browser.get(path)).text
+    seen["traces"] = b"".join(watched.collector.bodies).decode(errors="replace")
     for log in watched.folder.glob("*.log"):
         seen[log.name] = log.read_text()
     return seen

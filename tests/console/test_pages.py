@@ -1,11 +1,17 @@
 """What the pages tell: stories with their reasons, rules, dead letters, the playground."""
 
+import asyncio
+import time
+from pathlib import Path
+
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from service.model import Misfit
-from service.store import dead, keys
+from service.store import Store, dead, keys, overview
+from service.store.pace import SharedPace
 from tests.cli.conftest import a_rule, an_event, rules_text
-from tests.console.conftest import Browser
+from tests.console.conftest import NOW, Browser, browsing
 
 
 async def test_an_event_is_found_by_object_rule_and_outcome(browser: Browser) -> None:
@@ -63,6 +69,19 @@ async def test_personal_data_is_shown_on_purpose_only_and_that_is_noted(browser:
     assert {"event": "personal data shown", "event_id": event, "log_level": "warning"} in logs
 
 
+async def test_a_personal_number_that_stands_in_a_time_breaks_nothing(browser: Browser) -> None:
+    await browser.sign_in()
+    event = replace(an_event(), values={"contact.id": "7", "contact.stage": "customer", "contact.number": "179000"})
+    (event_id,) = await browser.accept(event)
+    await browser.work("done", args={"size": 179000})
+    page = await browser.get(f"/events/{event_id}")
+    assert page.status_code == 200
+    assert "update_attributes" in page.text
+    assert "179000" not in page.text.replace("1790000", "")
+    told = await browser.http.get(f"/api/events/{event_id}", headers={"authorization": "Bearer viewer"})
+    assert told.json()["runs"]["one"]["steps"]["0"]["at"] == NOW
+
+
 async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
     await browser.sign_in()
     misfit = Misfit("[0].objectId: expected int", b'{"email": "ada@example.com"}')
@@ -103,6 +122,38 @@ async def test_the_overview_counts_the_last_hour(browser: Browser) -> None:
     page = (await browser.get()).text
     assert "Events accepted, minute by minute: 2 in all" in page
     assert "1 being worked on" not in page
+
+
+async def test_the_overview_says_what_was_refused_and_why(browser: Browser) -> None:
+    await browser.sign_in()
+    assert "Refused within the hour" not in (await browser.get()).text
+    await overview.count(browser.store, {"refused pipedrive wrong_password": 1200}, now=time.time_ns() // 1_000_000)
+    page = (await browser.get()).text
+    assert "<b>1,200</b> of pipedrive <code>wrong_password</code>" in page
+    assert "are not those of SLUICE_PIPEDRIVE_USER" in page
+
+
+async def test_only_a_mistake_in_the_rules_is_called_one(redis_url: str, store: Store, tmp_path: Path) -> None:
+    async with browsing(redis_url, store, tmp_path) as browser:
+        await browser.sign_in()
+        assert "rules folder" not in (await browser.get()).text
+        (tmp_path / "rules" / "warned.yaml").write_text(rules_text(a_rule("x", seen="${contact.other}")))
+        await _until(browser, "Something to consider in the rules; they are in force")
+        (tmp_path / "rules" / "broken.yaml").write_text("version: 2")
+        await _until(browser, "Something is wrong with the rules folder")
+
+
+async def _until(browser: Browser, said: str) -> None:
+    async with asyncio.timeout(30):
+        while said not in (await browser.get("/rules")).text:  # noqa: ASYNC110 - the ingress looks at files by itself
+            await asyncio.sleep(0.1)
+    assert said in (await browser.get()).text
+
+
+async def test_a_huge_rate_can_be_read(browser: Browser) -> None:
+    await browser.sign_in()
+    await SharedPace(browser.store, "default", rate=100_000, burst=5, credentials="x").admit("a", "on", 0)
+    assert "100,000 of 100,000 calls a second" in (await browser.get()).text
 
 
 async def _keys_of_events(browser: Browser) -> set[bytes]:

@@ -11,7 +11,7 @@ import pytest
 from service import app
 from service.cli import main
 from service.sandbox.app import HANDLERS
-from service.settings import read, unknown
+from service.settings import Found, IngressSettings, read, unknown
 from service.store import Options
 from service.worker import main as worker
 from tests.deploy.manifests import (
@@ -35,6 +35,8 @@ EVERYWHERE = pytest.mark.parametrize("choice", [FILES, *OVERLAYS])
 IN_OVERLAYS = pytest.mark.parametrize("choice", OVERLAYS)
 WANTED: dict[str, Mapping[Any, str]] = {"ingress": app.WANTED, "worker": worker.WANTED}
 MARGIN_S = 5
+NAMED = {"SLUICE_SAKARI_ACCOUNTS": "sales"}
+"""The account that a component adds."""
 
 
 def ours(choice: str) -> dict[str, Doc]:
@@ -59,21 +61,38 @@ def _external(doc: Doc) -> set[str]:
 def test_every_setting_in_a_manifest_is_one() -> None:
     known: dict[Any, str] = {**app.WANTED, **worker.WANTED}
     for path in [*files(), *(ROOT / "deploy").rglob("kustomization.yaml")]:
-        assert unknown(known, dict.fromkeys(re.findall(r"\bSLUICE_[A-Z0-9_]+\b", path.read_text()), "")) == [], path
+        names = dict.fromkeys(re.findall(r"\bSLUICE_[A-Z0-9_]+\b", path.read_text()), "")
+        assert unknown(known, names | NAMED) == [], path
 
 
 @IN_OVERLAYS
 @pytest.mark.parametrize("process", ["ingress", "worker"])
 def test_a_pod_starts_with_the_settings_that_it_is_given(choice: str, process: str, tmp_path: Path) -> None:
-    docs = documents(choice)
+    found = _read(documents(choice), process, tmp_path)
+    if process == "ingress":
+        assert app.make_routes(found)
+
+
+def test_a_second_account_of_sakari_has_credentials_of_its_own(tmp_path: Path) -> None:
+    found = _read(documents("development"), "worker", tmp_path)
+    assert set(found.named) == {"sales"}
+    assert (found.named["sales"].account_id, found.named["sales"].url) == ("demo", "http://sluice-sandbox:9000")
+
+
+def test_who_may_only_look_has_another_token_than_who_may_act(tmp_path: Path) -> None:
+    tokens = _read(documents("development"), "ingress", tmp_path).of(IngressSettings)
+    assert tokens.viewer_token == ("look-only",)
+    assert not set(tokens.admin_token) & set(tokens.viewer_token)
+
+
+def _read(docs: tuple[Doc, ...], process: str, tmp_path: Path) -> Found:
+    """Read the settings that a pod is given, its Secrets as files, as the process does when it starts."""
     environ = {**_settings_of(docs, process), "SLUICE_RULES": str(ROOT / "rules")}
     for name, value in environ.items():
         if name.endswith("_FILE") and value.startswith("/secrets/"):
             environ[name] = _secret(docs, process, value, tmp_path)
     environ.pop("SLUICE_SPILL_DIR", None)
-    found = read(WANTED[process], environ)
-    if process == "ingress":
-        assert app.make_routes(found)
+    return read(WANTED[process], environ)
 
 
 def _settings_of(docs: tuple[Doc, ...], process: str) -> dict[str, str]:
@@ -103,7 +122,8 @@ def _secret(docs: tuple[Doc, ...], process: str, path: str, tmp_path: Path) -> s
 def test_a_process_gets_the_settings_of_no_other(choice: str) -> None:
     for process, doc in ours(choice).items():
         entries = {entry["name"]: "" for entry in container(doc)["env"]}
-        assert unknown(WANTED[process], entries) == [], process
+        named = NAMED if process == "worker" else {}
+        assert unknown(WANTED[process], entries | named) == [], process
 
 
 @EVERYWHERE
@@ -116,8 +136,9 @@ def test_the_ingress_never_holds_sakaris_credentials_nor_a_worker_those_of_webho
         }
         for process, doc in ours(choice).items()
     }
-    assert secrets["worker"] == {"sluice-redis", "sluice-sakari"}
-    assert "sluice-sakari" not in secrets["ingress"]
+    sakaris = {"sluice-sakari", "sluice-sakari-sales"}
+    assert secrets["worker"] - {"sluice-sakari-sales"} == {"sluice-redis", "sluice-sakari"}
+    assert not secrets["ingress"] & sakaris
     for doc in ours(choice).values():
         assert all("configMapRef" in source for source in container(doc)["envFrom"])
         assert all("value" in entry for entry in container(doc)["env"]), "a secret is a file, not a variable"

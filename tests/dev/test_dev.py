@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
@@ -112,6 +113,34 @@ async def test_it_shows_what_comes_is_found_by_other_commands_and_leaves_no_proc
     assert code == 0, _out(here)
     assert "Everything is stopped." in _out(here)
     assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+
+
+@pytest.mark.slow
+async def test_a_change_of_the_rules_is_told_and_so_is_a_mistake(here: Path) -> None:
+    rules = here / "mine"
+    shutil.copytree(ROOT / "rules", rules)
+    file = rules / "pipedrive-deals.yaml"
+    good = file.read_text()
+    process = await _dev(here, "--rules", str(rules), "--port", str(free_port()))
+
+    async def told(word: str) -> None:
+        await until(lambda: _soon(word in _out(here) or process.returncode is not None))
+        assert word in _out(here)
+
+    try:
+        await told("Ctrl-C stops everything.")
+        file.write_text(good.replace("event:", "evnt:", 1))
+        await told("pipedrive-deals.yaml is broken: its last good version stays in force")
+        await told(" is live, ")
+        assert re.search(r"✗ pipedrive-deals.yaml:\d+:\d+: error R202: ", _out(here))
+        file.write_text(good)
+        await told("the rules are good again: rule set")
+        file.write_text(good + "\n# changed\n")
+        await told("the rules have changed: rule set")
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = await process.wait()
+    assert code == 0, _out(here)
 
 
 async def _soon(seen: bool) -> bool:

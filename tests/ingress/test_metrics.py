@@ -109,7 +109,6 @@ async def test_deliveries_tell_their_lag_their_tries_and_their_time(
     assert grown("sluice_event_lag_seconds_count hubspot") == 2
     assert grown("sluice_event_lag_seconds_bucket 60.0 hubspot") == 1
     assert after["sluice_last_accepted_timestamp_seconds hubspot"] == pytest.approx(time.time(), abs=60)
-    await desk.acceptor.close()
 
 
 def _signed(route: Route, events: list[dict[str, object]], now: int) -> Delivery:

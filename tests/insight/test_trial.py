@@ -1,35 +1,82 @@
 """Trying a rule that is being written."""
 
+import asyncio
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from service.actions import ACTIONS
 from service.engine import load, read_folder
 from service.errors import Malformed
-from service.insight.trial import MOST_BYTES, attempt, event_of_json, text_of
+from service.insight.trial import MOST_BYTES, attempt, event_of_json, text_of, tried
 from tests.cli.conftest import a_rule, an_event, rules_text
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("rule", [rule.id for rule in load(read_folder(ROOT / "rules"), ACTIONS).rule_set.rules])
-async def test_every_rule_of_ours_can_be_taken_out_and_tried_alone(rule: str) -> None:
+def test_every_rule_of_ours_can_be_taken_out_and_tried_alone(rule: str) -> None:
     whole = load(read_folder(ROOT / "rules"), ACTIONS).rule_set
-    tried = await attempt(text_of(whole, rule), an_event(), at=1)
-    assert (tried.problems, tried.rules) == ((), 1)
-    assert tried.explanation is not None
-    assert [one.verdict.rule for one in tried.explanation.rules] == [rule]
+    came = tried(text_of(whole, rule), an_event(), 1)
+    assert (came.problems, came.rules) == ((), 1)
+    assert came.explanation is not None
+    assert [one.verdict.rule for one in came.explanation.rules] == [rule]
 
 
-async def test_a_text_with_mistakes_is_not_asked() -> None:
-    tried = await attempt(rules_text(a_rule("one"), a_rule("one")), an_event(), at=1)
-    assert {problem.code for problem in tried.problems} == {"R206"}
-    assert (tried.rules, tried.explanation) == (2, None)
+async def test_what_comes_of_a_process_of_its_own_is_what_comes_of_trying_here() -> None:
+    good, broken = rules_text(a_rule("one"), a_rule("two", stage="lead")), rules_text(a_rule("one"), a_rule("one"))
+    for text, event, masked in ((good, an_event(), True), (good, an_event(), False), (good, None, True)):
+        assert await attempt(text, event, at=1, masked=masked) == tried(text, event, 1, masked=masked)
+    assert await attempt(broken, an_event(), at=1) == tried(broken, an_event(), 1)
+
+
+def test_a_text_with_mistakes_is_not_asked() -> None:
+    came = tried(rules_text(a_rule("one"), a_rule("one")), an_event(), 1)
+    assert {problem.code for problem in came.problems} == {"R206"}
+    assert (came.rules, came.explanation) == (2, None)
 
 
 async def test_what_is_too_large_is_not_read() -> None:
     assert "larger than 64 kB" in (await attempt("x" * (MOST_BYTES + 1), None, at=1)).fault
+
+
+SLOW = "version: 1\nrules:\n  - id: slow\n    event: contact.updated\n    when:\n      any:\n" + "".join(
+    f"        - contact.note: {{ matches: 'a*a*x{n}$' }}\n" for n in range(900)
+)
+"""Each pattern is allowed, and all of them together take minutes."""
+
+
+async def test_a_rule_that_nobody_would_wait_for_is_ended_and_its_process_is_gone() -> None:
+    event = replace(an_event(), values={"contact.id": "7", "contact.note": "a" * 1000})
+    before = _processes()
+    came = await attempt(SLOW + THEN, event, at=1, most_s=1)
+    assert "takes too long" in came.fault
+    assert _processes() == before
+    assert (await attempt(rules_text(a_rule("one")), an_event(), at=1)).rules == 1
+
+
+async def test_a_trial_that_is_given_up_leaves_no_process() -> None:
+    event = replace(an_event(), values={"contact.id": "7", "contact.note": "a" * 1000})
+    before = _processes()
+    trying = asyncio.create_task(attempt(SLOW + THEN, event, at=1))
+    while _processes() == before:  # noqa: ASYNC110 - a process tells nobody that it has begun
+        await asyncio.sleep(0.01)
+    trying.cancel()
+    await asyncio.wait([trying])
+    assert _processes() == before
+
+
+THEN = "    then: [{ do: update_attributes, with: { type: contacts, contact: { hubspot: { id: x }, attributes: { a: b } } } }]"
+
+
+def _processes() -> set[str]:
+    """The processes that try rules for this one."""
+    listed = subprocess.run(["ps", "-A", "-o", "ppid=,pid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(maxsplit=2) for line in listed.splitlines()]
+    return {pid for parent, pid, *args in rows if int(parent) == os.getpid() and "service.insight.trial" in str(args)}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", "{}", '{"entry": 1}', '{"entry": {"event": []}}', "[" * 60_000])

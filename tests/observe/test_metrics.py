@@ -16,6 +16,9 @@ def test_every_metric_is_exported_with_a_help_text() -> None:
         "sluice_planned",
         "sluice_acknowledge_seconds",
         "sluice_runs",
+        "sluice_run_seconds",
+        "sluice_steps",
+        "sluice_redis_keys",
         "sluice_rules_reloads",
         "sluice_ruleset_info",
         "sluice_rules_broken_files",
@@ -40,6 +43,7 @@ def test_labels_are_bounded_words() -> None:
         "account",
         "endpoint",
         "reason",
+        "action",
     }
 
 

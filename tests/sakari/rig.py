@@ -10,7 +10,7 @@ import httpx
 from msgspec import Struct
 
 from service.sakari.client import Sakari
-from service.sakari.exchange import connect
+from service.sakari.line import Line, connect
 from service.sakari.token import Tokens
 from service.sandbox.app import build
 from service.sandbox.sample import demo_state
@@ -56,7 +56,7 @@ class Rig(Struct):
 
     sandbox: Sandbox
     url: str
-    http: httpx.AsyncClient
+    line: Line
     tokens: Tokens
     sakari: Sakari
 
@@ -85,18 +85,18 @@ async def rigged(sandbox: Sandbox, url: str) -> AsyncIterator[Rig]:
     """A new client, and the sandbox as it was at the start."""
     sandbox.reset()
     sandbox.tokens.clear()
-    async with connect(url) as http:
-        tokens = made_tokens(http)
-        yield Rig(sandbox, url, http, tokens, Sakari(http, "demo", tokens))
+    async with connect(url) as line:
+        tokens = made_tokens(line)
+        yield Rig(sandbox, url, line, tokens, Sakari(line, "demo", tokens))
 
 
 def made_tokens(
-    http: httpx.AsyncClient,
+    line: Line,
     cache: MemoryCache | None = None,
     clock: Callable[[], float] = time.time,
     secret: str = SECRET,
 ) -> Tokens:
-    return Tokens(http, "sandbox-client", secret, cache=cache or MemoryCache(), clock=clock)
+    return Tokens(line, "sandbox-client", secret, cache=cache or MemoryCache(), clock=clock)
 
 
 def mocked(*answers: httpx.Response | Exception) -> tuple[Sakari, list[httpx.Request]]:
@@ -112,8 +112,8 @@ def mocked(*answers: httpx.Response | Exception) -> tuple[Sakari, list[httpx.Req
             raise answer
         return answer
 
-    http = httpx.AsyncClient(base_url="https://sakari.test", transport=httpx.MockTransport(handle))
-    return Sakari(http, "demo", made_tokens(http)), seen
+    line = Line("https://sakari.test", httpx.MockTransport(handle))
+    return Sakari(line, "demo", made_tokens(line)), seen
 
 
 @contextlib.asynccontextmanager

@@ -59,7 +59,7 @@ class Told:
 
 
 def client(rig: Rig, shared: Told, caller: Caller | None = None) -> Sakari:
-    whole = Sakari(rig.http, "demo", rig.tokens, gate=Gate(shared))
+    whole = Sakari(rig.line, "demo", rig.tokens, gate=Gate(shared))
     return whole.guarded(lambda: None, caller or Caller(name="me"))
 
 
@@ -106,7 +106,7 @@ async def test_the_lease_is_looked_at_after_the_wait(rig: Rig) -> None:
         raise LeaseLost
 
     with pytest.raises(LeaseLost):
-        await write(Sakari(rig.http, "demo", rig.tokens, gate=Gate(shared)).guarded(lost))
+        await write(Sakari(rig.line, "demo", rig.tokens, gate=Gate(shared)).guarded(lost))
     assert rig.calls("/attributes/contacts") == {}
 
 
@@ -174,7 +174,7 @@ async def test_a_refusal_of_one_call_shows_that_sakari_is_there(rig: Rig, status
 
 async def test_successes_in_this_process_are_told_with_the_next_failure(rig: Rig) -> None:
     shared = Told()
-    whole = Sakari(rig.http, "demo", rig.tokens, gate=Gate(shared))
+    whole = Sakari(rig.line, "demo", rig.tokens, gate=Gate(shared))
     for _ in range(3):
         await write(whole.guarded(lambda: None))
     rig.faults(Fault(status=503))
@@ -211,7 +211,7 @@ async def test_a_change_is_said_once_by_who_brought_it_about(effect: Effect, eve
 async def test_a_wrong_secret_shows_in_no_message(rig: Rig) -> None:
     shared = Told()
     shared.effects.append(Effect("paused", 1))
-    sakari = Sakari(rig.http, "demo", made_tokens(rig.http, secret="hidden"), gate=Gate(shared))
+    sakari = Sakari(rig.line, "demo", made_tokens(rig.line, secret="hidden"), gate=Gate(shared))
     with capture_logs() as logs, pytest.raises(Retryable) as caught:
         await write(sakari)
     assert "hidden" not in str(logs) + str(caught.value)

@@ -8,7 +8,7 @@ import pytest
 from service.errors import Permanent, Retryable, StepError, Uncertain
 from service.sakari import exchange as exchange_room
 from service.sakari.client import Sakari
-from service.sakari.exchange import Timeouts, connect
+from service.sakari.line import Timeouts, connect
 from service.sandbox.state import Fault
 from tests.sakari.rig import EMAIL, PHONE, SECRET, Rig, all_text, made_tokens, mocked, raw_server
 
@@ -104,22 +104,22 @@ async def test_slow_answer_is_a_timeout_and_the_write_has_happened(rig: Rig) -> 
 async def test_a_call_is_bounded_from_first_to_last_byte(rig: Rig) -> None:
     await rig.tokens.get()
     rig.faults(Fault(path=API, slow_ms=1500))
-    error = await failed(write(Sakari(rig.http, "demo", rig.tokens, within_s=0.2)))
+    error = await failed(write(Sakari(rig.line, "demo", rig.tokens, within_s=0.2)))
     assert (type(error), error.reason) == (Uncertain, "timeout")
 
 
 async def test_nobody_listening_means_that_a_write_did_not_happen() -> None:
     async with raw_server(b"") as (url, _):
         pass
-    async with connect(url) as http:
-        error = await failed(write(Sakari(http, "demo", made_tokens(http))))
+    async with connect(url) as line:
+        error = await failed(write(Sakari(line, "demo", made_tokens(line))))
     assert (type(error), error.reason) == (Retryable, "unreachable")
 
 
 async def test_what_is_not_http_is_a_cut_connection(rig: Rig) -> None:
     await rig.tokens.get()
-    async with raw_server(b"no http at all\r\n\r\n") as (url, _), connect(url) as http:
-        sakari = Sakari(http, "demo", rig.tokens)
+    async with raw_server(b"no http at all\r\n\r\n") as (url, _), connect(url) as line:
+        sakari = Sakari(line, "demo", rig.tokens)
         assert type(await failed(write(sakari))) is Uncertain
         assert type(await failed(read(sakari))) is Retryable
 
@@ -170,7 +170,7 @@ async def test_retry_after_may_be_a_date(rig: Rig, answered: str, seconds: float
     now = 1795341600.0  # 2026-11-22T10:00:00Z
     await rig.tokens.get()
     rig.faults(Fault(path=API, status=429, retry_after=answered))
-    error = await failed(write(Sakari(rig.http, "demo", made_tokens(rig.http, clock=lambda: now))))
+    error = await failed(write(Sakari(rig.line, "demo", made_tokens(rig.line, clock=lambda: now))))
     assert isinstance(error, Retryable)
     assert error.after_s == seconds
 
@@ -203,8 +203,8 @@ async def test_success_false_with_status_200_is_a_refusal(rig: Rig) -> None:
 
 async def test_broken_body_of_an_error_leaves_the_status_to_decide(rig: Rig) -> None:
     answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\nContent-Type: application/json\r\n\r\n{"
-    async with raw_server(answer) as (url, _), connect(url) as http:
-        assert (await failed(write(Sakari(http, "demo", rig.tokens)))).reason == "http_400"
+    async with raw_server(answer) as (url, _), connect(url) as line:
+        assert (await failed(write(Sakari(line, "demo", rig.tokens)))).reason == "http_400"
 
 
 async def test_answer_over_the_limit(monkeypatch: pytest.MonkeyPatch, rig: Rig) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import LeaseLost, Permanent
 from service.sakari.client import Sakari
-from service.sakari.exchange import connect
+from service.sakari.line import connect
 from tests.sakari.rig import Rig, mocked, raw_server
 
 DONE = httpx.Response(200, json={"success": True, "data": None})
@@ -58,8 +58,8 @@ async def test_upsert_carries_the_merge_strategy(rig: Rig) -> None:
 async def test_an_id_stays_one_segment_of_the_path(rig: Rig, campaign: str, sent: bytes) -> None:
     body = b'{"success":true,"data":null}'
     answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-    async with raw_server(answer) as (url, lines), connect(url) as http:
-        await drained(Sakari(http, "demo", rig.tokens), campaign)
+    async with raw_server(answer) as (url, lines), connect(url) as line:
+        await drained(Sakari(line, "demo", rig.tokens), campaign)
     assert lines == [b"GET /v1/accounts/demo/dripcampaigns/%s/executions?offset=0 HTTP/1.1" % sent]
 
 
@@ -91,17 +91,17 @@ def test_a_url_that_is_not_one_of_a_host_is_refused(url: str) -> None:
 
 async def test_a_path_before_v1_is_kept(rig: Rig) -> None:
     answer = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    async with raw_server(answer) as (url, lines), connect(f"{url}/proxy/") as http:
+    async with raw_server(answer) as (url, lines), connect(f"{url}/proxy/") as line:
         with pytest.raises(Permanent):
-            await drained(Sakari(http, "demo", rig.tokens), "c")
+            await drained(Sakari(line, "demo", rig.tokens), "c")
     assert lines == [b"GET /proxy/v1/accounts/demo/dripcampaigns/c/executions?offset=0 HTTP/1.1"]
 
 
 async def test_a_proxy_of_the_environment_is_not_used(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setitem(os.environ, name, "http://127.0.0.1:9")
-    async with connect(rig.url) as http:
-        answer: Any = await Sakari(http, "demo", rig.tokens).write_attributes("contacts", {"hubspot": {"id": 1}})
+    async with connect(rig.url) as line:
+        answer: Any = await Sakari(line, "demo", rig.tokens).write_attributes("contacts", {"hubspot": {"id": 1}})
     assert answer["success"] is True
 
 
@@ -110,7 +110,7 @@ async def test_calls_share_a_connection(rig: Rig) -> None:
     await rig.tokens.get()
     for _ in range(3):
         await rig.sakari.write_attributes("contacts", {"hubspot": {"id": 1}})
-        transport: Any = rig.http._transport
+        transport: Any = rig.line.transport
         ports |= {id(each[0]) for conns in transport.client.connector._conns.values() for each in conns}
     assert len(ports) == 1
 

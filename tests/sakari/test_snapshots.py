@@ -45,7 +45,7 @@ class Worker:
 
     def __init__(self, rig: Rig, store: Store) -> None:
         self.snapshots = Snapshots(SnapshotShelf(store, "demo"), now=time.time)
-        self.sakari = Sakari(rig.http, "demo", rig.tokens, snapshots=self.snapshots)
+        self.sakari = Sakari(rig.line, "demo", rig.tokens, snapshots=self.snapshots)
 
     async def find(self, wanted: frozenset[Identity] | None, fresh_ms: int = MINUTE_MS, **more: Any) -> list[Any]:
         """As `asked`."""

@@ -11,7 +11,8 @@ import pytest
 
 from service.errors import Permanent, Retryable, StepError
 from service.sakari.client import Sakari
-from service.sakari.exchange import Answer, connect
+from service.sakari.exchange import Answer
+from service.sakari.line import connect
 from service.sakari.token import Token, read_token
 from service.sandbox.state import Fault, Settings
 from tests.sakari.rig import SECRET, MemoryCache, Rig, all_text, made_tokens, rigged, served
@@ -96,7 +97,7 @@ def test_retry_after_of_the_token_endpoint_is_obeyed() -> None:
 async def test_wrong_secret_is_permanent_and_stays_secret(rig: Rig) -> None:
     secret = secrets.token_hex()
     with pytest.raises(Permanent) as caught:
-        await made_tokens(rig.http, secret=secret).get()
+        await made_tokens(rig.line, secret=secret).get()
     assert caught.value.reason == "bad_credentials"
     assert "invalid_client" in str(caught.value)
     assert secret not in all_text(caught.value)
@@ -114,7 +115,7 @@ async def test_many_callers_of_two_clients_fetch_one_token(rig: Rig) -> None:
     cache = MemoryCache()
     rig.faults(Fault(path=TOKEN_PATH, slow_ms=50))
     async with connect(rig.url) as other:
-        both = [made_tokens(rig.http, cache), made_tokens(other, cache)]
+        both = [made_tokens(rig.line, cache), made_tokens(other, cache)]
         tokens = await asyncio.gather(*(each.get() for each in both * 10))
     assert len({token.access_token for token in tokens}) == 1
     assert rig.calls(TOKEN_PATH) == {"200": 1}
@@ -124,7 +125,7 @@ async def test_many_callers_of_two_clients_fetch_one_token(rig: Rig) -> None:
 async def test_a_token_due_for_refresh_is_renewed_once_by_two_clients(rig: Rig) -> None:
     cache, now = MemoryCache(), [NOW]
     cache.value = msgspec.msgpack.encode(Token("old", int(NOW * 1000) + 1, int(NOW * 1000) + 90_000))
-    both = [made_tokens(rig.http, cache, clock=lambda: now[0]) for _ in range(2)]
+    both = [made_tokens(rig.line, cache, clock=lambda: now[0]) for _ in range(2)]
     assert (await both[0].get()).access_token == "old"
     now[0] += 1
     fresh = await asyncio.gather(*(each.get() for each in both * 5))
@@ -135,7 +136,7 @@ async def test_a_token_due_for_refresh_is_renewed_once_by_two_clients(rig: Rig) 
 async def test_one_who_fails_to_fetch_leaves_the_turn_to_the_next(rig: Rig) -> None:
     cache = MemoryCache()
     rig.faults(Fault(path=TOKEN_PATH, status=503, times=1))
-    results = await asyncio.gather(*(made_tokens(rig.http, cache).get() for _ in range(4)), return_exceptions=True)
+    results = await asyncio.gather(*(made_tokens(rig.line, cache).get() for _ in range(4)), return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["Retryable", "Token", "Token", "Token"]
     assert rig.calls(TOKEN_PATH) == {"503": 1, "200": 1}
 
@@ -146,7 +147,7 @@ async def test_a_lock_that_never_comes_is_retryable(rig: Rig) -> None:
             return _never()
 
     with pytest.raises(Retryable) as caught:
-        await made_tokens(rig.http, Stuck()).get()
+        await made_tokens(rig.line, Stuck()).get()
     assert caught.value.reason == "token_busy"
 
 
@@ -161,7 +162,7 @@ class _never:  # noqa: N801 - a context manager that reads as one
 async def test_what_another_version_left_in_the_cache_is_passed_over(rig: Rig) -> None:
     cache = MemoryCache()
     cache.value = b"\xc1 not ours"
-    assert (await made_tokens(rig.http, cache).get()).access_token.count(".") == 2
+    assert (await made_tokens(rig.line, cache).get()).access_token.count(".") == 2
 
 
 async def test_revoked_token_is_replaced_within_the_call(rig: Rig) -> None:
@@ -192,7 +193,7 @@ async def test_revoked_token_is_replaced_once_by_many_calls(rig: Rig) -> None:
 
 async def test_dropping_a_token_leaves_a_newer_one(rig: Rig) -> None:
     cache = MemoryCache()
-    tokens = made_tokens(rig.http, cache)
+    tokens = made_tokens(rig.line, cache)
     await tokens.get()
     kept = cache.value
     await tokens.drop(Token("older", 1, 2))
@@ -201,14 +202,14 @@ async def test_dropping_a_token_leaves_a_newer_one(rig: Rig) -> None:
 
 async def test_foreign_account_is_permanent(rig: Rig) -> None:
     with pytest.raises(Permanent) as caught:
-        await Sakari(rig.http, "other", rig.tokens).write_attributes("contacts", {"hubspot": {"id": 1}})
+        await Sakari(rig.line, "other", rig.tokens).write_attributes("contacts", {"hubspot": {"id": 1}})
     assert caught.value.reason == "sakari_ACCT-016"
 
 
 async def test_short_lived_tokens_are_renewed() -> None:
     async with served(Settings(token_lifetime_s=40, tell_expires_in=True)) as server, rigged(*server) as rig:
         now = [NOW]
-        tokens = made_tokens(rig.http, clock=lambda: now[0])
+        tokens = made_tokens(rig.line, clock=lambda: now[0])
         first = await tokens.get()
         now[0] += 19
         assert await tokens.get() == first

@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from httpx_aiohttp import AiohttpTransport
 
 from service.errors import Permanent, Retryable
 from service.sakari.client import Sakari
-from service.sakari.exchange import Timeouts, connect
+from service.sakari.line import Timeouts, connect
 from service.sandbox.state import Fault
 from tests.sakari.rig import Rig, made_tokens, raw_server
 
@@ -62,9 +61,9 @@ async def tls_server(folder: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_not_spoken_to(tmp_path: Path) -> None:
-    async with tls_server(tmp_path) as (url, received), connect(url) as http:
+    async with tls_server(tmp_path) as (url, received), connect(url) as line:
         with pytest.raises(Retryable) as caught:
-            await made_tokens(http).get()
+            await made_tokens(line).get()
     assert caught.value.reason == "unreachable"
     assert received == []
 
@@ -73,10 +72,10 @@ async def test_a_token_never_follows_a_redirect(rig: Rig) -> None:
     async with (
         raw_server(b"") as (other, seen),
         raw_server(ELSEWHERE % other.encode()) as (url, lines),
-        connect(url) as http,
+        connect(url) as line,
     ):
         with pytest.raises(Permanent) as caught:
-            await read(Sakari(http, "demo", rig.tokens))
+            await read(Sakari(line, "demo", rig.tokens))
     assert caught.value.reason == "redirect"
     assert (len(lines), seen) == (1, [])
 
@@ -91,12 +90,12 @@ async def test_only_the_configured_host_is_called(rig: Rig, campaign: str) -> No
 
 async def test_connections_are_kept_and_every_wait_is_bounded(rig: Rig) -> None:
     limits = Timeouts(connect=1, read=2, write=3, pool=4)
-    async with connect(rig.url, timeouts=limits) as http:
-        assert http.timeout == httpx.Timeout(connect=1, read=2, write=3, pool=4)
-        assert isinstance(http._transport, AiohttpTransport)
-        transport: Any = http._transport.__dict__
-        answers = [await http.post("oauth2/token", json={}) for _ in range(3)]
-        assert {answer.http_version for answer in answers} == {"HTTP/1.1"}
+    async with connect(rig.url, timeouts=limits) as line:
+        assert line.request("GET", "a").extensions["timeout"] == {"connect": 1, "read": 2, "write": 3, "pool": 4}
+        assert isinstance(line.transport, AiohttpTransport)
+        for _ in range(3):
+            await made_tokens(line).get()
+        transport: Any = line.transport.__dict__
         kept = transport["client"].connector._conns
         assert [len(connections) for connections in kept.values()] == [1]
 
@@ -104,8 +103,8 @@ async def test_connections_are_kept_and_every_wait_is_bounded(rig: Rig) -> None:
 async def test_waiting_for_a_free_connection_is_bounded(rig: Rig) -> None:
     await rig.tokens.get()
     rig.faults(Fault(path="/executions", slow_ms=300))
-    async with connect(rig.url, timeouts=Timeouts(pool=0.2), connections=1) as http:
-        sakari = Sakari(http, "demo", rig.tokens)
+    async with connect(rig.url, timeouts=Timeouts(pool=0.2), connections=1) as line:
+        sakari = Sakari(line, "demo", rig.tokens)
         told = await asyncio.gather(*(read(sakari, "6604b1d2f1a3") for _ in range(3)), return_exceptions=True)
     waited = [error for error in told if isinstance(error, Retryable)]
     assert len(waited) == 2

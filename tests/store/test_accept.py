@@ -7,13 +7,13 @@ import pytest
 
 from service.errors import StoreUnavailable
 from service.model import Misfit, PlanFailure
-from service.store import Acceptor, Options, Store, dead, journal, keys, lanes, open_store
+from service.store import Options, Store, accept, dead, journal, keys, lanes, open_store
 from tests.store.conftest import NOW, MakePlan
 
 
 async def test_an_accepted_event_is_journalled_claimed_laned_and_rung_for(store: Store, make_plan: MakePlan) -> None:
     plan = make_plan(rules=("r1", "r2"))
-    receipt = await Acceptor(store).accept("hubspot", [plan], [], now=NOW)
+    receipt = await accept(store, "hubspot", [plan], [], now=NOW)
 
     assert (receipt.accepted, receipt.duplicates) == (1, 0)
     found = await journal.read(store, receipt.events[0])
@@ -28,9 +28,8 @@ async def test_an_accepted_event_is_journalled_claimed_laned_and_rung_for(store:
 
 
 async def test_a_redelivery_in_another_batch_adds_nothing(store: Store, make_plan: MakePlan) -> None:
-    acceptor = Acceptor(store)
-    first = await acceptor.accept("hubspot", [make_plan("a")], [], now=NOW)
-    again = await acceptor.accept("hubspot", [make_plan("b"), make_plan("a")], [], now=NOW)
+    first = await accept(store, "hubspot", [make_plan("a")], [], now=NOW)
+    again = await accept(store, "hubspot", [make_plan("b"), make_plan("a")], [], now=NOW)
 
     assert again.events[1] == "redelivered"
     assert (again.accepted, again.duplicates) == (1, 1)
@@ -41,34 +40,32 @@ async def test_a_redelivery_in_another_batch_adds_nothing(store: Store, make_pla
 async def test_the_same_fact_by_another_subscription_is_told_from_a_redelivery(
     store: Store, make_plan: MakePlan
 ) -> None:
-    acceptor = Acceptor(store)
     plan = make_plan("a")
     other = msgspec.structs.replace(plan, event=msgspec.structs.replace(plan.event, delivery_key="another"))
-    await acceptor.accept("hubspot", [plan], [], now=NOW)
+    await accept(store, "hubspot", [plan], [], now=NOW)
 
-    assert (await acceptor.accept("hubspot", [other], [], now=NOW)).events == ("overlapping",)
+    assert (await accept(store, "hubspot", [other], [], now=NOW)).events == ("overlapping",)
 
 
 async def test_the_same_fact_twice_in_one_batch_runs_once(store: Store, make_plan: MakePlan) -> None:
-    receipt = await Acceptor(store).accept("hubspot", [make_plan("a"), make_plan("a")], [], now=NOW)
+    receipt = await accept(store, "hubspot", [make_plan("a"), make_plan("a")], [], now=NOW)
 
     assert receipt.accepted == 1
     assert await store.redis.zcard(keys.LANE + make_plan("a").event.lane) == 1
 
 
 async def test_an_event_without_runs_is_journalled_and_rings_for_nobody(store: Store, make_plan: MakePlan) -> None:
-    await Acceptor(store).accept("hubspot", [make_plan(rules=())], [], now=NOW)
+    await accept(store, "hubspot", [make_plan(rules=())], [], now=NOW)
 
     assert await store.redis.xlen(keys.JOURNAL) == 1
     assert await store.redis.exists(keys.READY, "arq:queue") == 0
 
 
 async def test_misfits_and_failed_rules_become_dead_letters_once(store: Store, make_plan: MakePlan) -> None:
-    acceptor = Acceptor(store)
     failing = msgspec.structs.replace(make_plan(rules=()), failures=(PlanFailure("r9", "missing_value", "no phone"),))
     misfit = Misfit("[1]: expected object", b"7")
     for _ in range(2):
-        await acceptor.accept("hubspot", [failing], [misfit], now=NOW)
+        await accept(store, "hubspot", [failing], [misfit], now=NOW)
 
     letters = {letter.kind: letter for letter in await dead.newest(store, 10)}
     assert set(letters) == {"rule", "delivery"}
@@ -78,7 +75,7 @@ async def test_misfits_and_failed_rules_become_dead_letters_once(store: Store, m
 
 async def test_a_burst_of_lanes_costs_a_handful_of_tickets(store: Store, make_plan: MakePlan) -> None:
     plans = [make_plan(f"f{n}", object_id=str(n)) for n in range(1000)]
-    await Acceptor(store).accept("hubspot", plans, [], now=NOW)
+    await accept(store, "hubspot", plans, [], now=NOW)
 
     assert await store.redis.zcard(keys.READY) == 1000
     assert await store.redis.zcard("arq:queue") == store.options.most_tickets
@@ -87,10 +84,9 @@ async def test_a_burst_of_lanes_costs_a_handful_of_tickets(store: Store, make_pl
 async def test_concurrent_deliveries_share_rounds_and_all_get_their_own_answer(
     store: Store, make_plan: MakePlan
 ) -> None:
-    acceptor = Acceptor(store)
     before = (await store.redis.info("commandstats")).get("cmdstat_waitaof", {"calls": 0})["calls"]
     receipts = await asyncio.gather(
-        *(acceptor.accept("hubspot", [make_plan(f"f{n % 50}")], [], now=NOW) for n in range(100))
+        *(accept(store, "hubspot", [make_plan(f"f{n % 50}")], [], now=NOW) for n in range(100))
     )
     after = (await store.redis.info("commandstats"))["cmdstat_waitaof"]["calls"]
 
@@ -100,26 +96,25 @@ async def test_concurrent_deliveries_share_rounds_and_all_get_their_own_answer(
 
 
 async def test_scripts_survive_a_restart_of_redis_that_forgot_them(store: Store, make_plan: MakePlan) -> None:
-    acceptor = Acceptor(store)
-    await acceptor.accept("hubspot", [make_plan("a")], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("a")], [], now=NOW)
     await store.redis.script_flush()
 
-    assert (await acceptor.accept("hubspot", [make_plan("b")], [], now=NOW)).accepted == 1
+    assert (await accept(store, "hubspot", [make_plan("b")], [], now=NOW)).accepted == 1
 
 
 async def test_an_unreachable_redis_is_unavailable_and_soon(make_plan: MakePlan) -> None:
     nowhere = open_store("redis://127.0.0.1:1/0", Options(accept_timeout_ms=300))
     with pytest.raises(StoreUnavailable):
-        await Acceptor(nowhere).accept("hubspot", [make_plan()], [], now=NOW)
+        await accept(nowhere, "hubspot", [make_plan()], [], now=NOW)
     await nowhere.close()
 
 
 async def test_a_redis_out_of_memory_stores_nothing_at_all(store: Store, make_plan: MakePlan) -> None:
-    await Acceptor(store).accept("hubspot", [make_plan("before")], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("before")], [], now=NOW)
     await store.redis.config_set("maxmemory", "1")
     try:
         with pytest.raises(StoreUnavailable, match="OutOfMemory"):
-            await Acceptor(store).accept("hubspot", [make_plan("a"), make_plan("b", object_id="8")], [], now=NOW)
+            await accept(store, "hubspot", [make_plan("a"), make_plan("b", object_id="8")], [], now=NOW)
     finally:
         await store.redis.config_set("maxmemory", "0")
     assert await store.redis.exists(keys.CLAIM + "a", keys.LANE + "hubspot/1/contact/8") == 0
@@ -127,9 +122,8 @@ async def test_a_redis_out_of_memory_stores_nothing_at_all(store: Store, make_pl
 
 
 async def test_runs_of_one_object_stand_in_the_order_of_their_facts(store: Store, make_plan: MakePlan) -> None:
-    acceptor = Acceptor(store)
-    await acceptor.accept("hubspot", [make_plan("late", at=NOW + 5)], [], now=NOW)
-    await acceptor.accept("hubspot", [make_plan("early", at=NOW), make_plan("tie", at=NOW)], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("late", at=NOW + 5)], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("early", at=NOW), make_plan("tie", at=NOW)], [], now=NOW)
 
     (lane,) = await lanes.claim(store, 5)
     order = []
@@ -147,10 +141,10 @@ async def test_what_is_known_already_waits_for_the_disk_too(store: Store, make_p
         return int((await store.redis.info("replication"))["master_repl_offset"])
 
     misfit = Misfit("no JSON", b"x")
-    await Acceptor(store).accept("hubspot", [make_plan("a")], [misfit], now=NOW)
+    await accept(store, "hubspot", [make_plan("a")], [misfit], now=NOW)
     before = await written()
     for plans, misfits in (([make_plan("a")], []), ([], [misfit])):
-        await Acceptor(store).accept("hubspot", plans, misfits, now=NOW)
+        await accept(store, "hubspot", plans, misfits, now=NOW)
         assert await written() > before
         before = await written()
     assert await dead.count(store) == 1

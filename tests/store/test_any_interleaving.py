@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from service.errors import LeaseLost
 from service.model import Event, Plan, Run
-from service.store import Acceptor, Options, dead, journal, keys, lanes, open_store, replay
+from service.store import Options, accept, dead, journal, keys, lanes, open_store, replay
 from service.store.lanes import Busy, Notes
 from service.store.records import DeadLetter, Lane, StepRecord
 from service.store.replay import Addition
@@ -101,7 +101,7 @@ class Interleavings(RuleBasedStateMachine):
     def known_fact_again(self, pick: int, overlapping: bool) -> None:
         run = self.accepted[sorted(self.accepted)[pick % len(self.accepted)]]
         plan = self.plan(run.key.partition("/")[0], run, delivery="another" if overlapping else "")
-        receipt = self.do(Acceptor(self.store).accept("hubspot", [plan], [], now=NOW))
+        receipt = self.do(accept(self.store, "hubspot", [plan], [], now=NOW))
         assert receipt.duplicates == 1
 
     @rule(pick=picks, other_rule=st.booleans())
@@ -337,7 +337,7 @@ class Interleavings(RuleBasedStateMachine):
             )
             self.accepted[run.key] = run
             plans.append(self.plan(fact, run, delivery))
-        receipt = self.do(Acceptor(self.store).accept("hubspot", plans, [], now=NOW))
+        receipt = self.do(accept(self.store, "hubspot", plans, [], now=NOW))
         assert receipt.accepted == len(facts)
         self.events |= {plan.event.fact_key: event for plan, event in zip(plans, receipt.events, strict=True)}
 

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from service.store import Acceptor, Store, dead, journal, keys, lanes
+from service.store import Store, accept, dead, journal, keys, lanes
 from service.store.dead import Which
 from service.store.lanes import Notes
 from service.store.records import DeadLetter
@@ -12,9 +12,7 @@ from tests.store.conftest import NOW, MakePlan
 
 async def _bury(store: Store, make_plan: MakePlan, object_id: str, reason: str, rule: str = "r1") -> str:
     """Let one run of an object die; the id of its letter."""
-    await Acceptor(store).accept(
-        "hubspot", [make_plan(f"f-{object_id}", object_id=object_id, rules=(rule,))], [], now=NOW
-    )
+    await accept(store, "hubspot", [make_plan(f"f-{object_id}", object_id=object_id, rules=(rule,))], [], now=NOW)
     (lane,) = await lanes.claim(store, 1)
     letter = DeadLetter(
         id=f"letter-{object_id}",

@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.dev.processes import embedded_redis
 from service.errors import SettingsError, StoreUnavailable
-from service.store import Acceptor, Options, Store, durability, open_store, rulesets
+from service.store import Options, Store, accept, durability, open_store, rulesets
 from tests.store.conftest import NOW, MakePlan
 
 
@@ -73,13 +73,13 @@ async def test_an_old_server_that_syncs_before_it_answers_will_do(tmp_path: Path
     async with embedded_redis(tmp_path, *settings) as url:
         old = open_store(url, Options())
         assert await durability.check(old) == []
-        assert (await Acceptor(old).accept("hubspot", [make_plan()], [], now=NOW)).accepted == 1
+        assert (await accept(old, "hubspot", [make_plan()], [], now=NOW)).accepted == 1
         await rulesets.keep(old, "v1", {})
         with pytest.raises(SettingsError, match="SLUICE_REPLICAS"):
             await durability.check(replace(old, options=Options(replicas=1)))
         await old.redis.config_set("appendfsync", "everysec")
         with pytest.raises(StoreUnavailable):
-            await Acceptor(old).accept("hubspot", [make_plan("later")], [], now=NOW)
+            await accept(old, "hubspot", [make_plan("later")], [], now=NOW)
         await old.close()
 
 

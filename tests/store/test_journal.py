@@ -6,13 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from service.model import Misfit
-from service.store import Acceptor, Store, dead, journal, keys, rulesets
+from service.store import Store, accept, dead, journal, keys, rulesets
 from tests.store.conftest import NOW, MakePlan
 
 
 async def test_events_are_found_by_id_and_the_newest_first(store: Store, make_plan: MakePlan) -> None:
     for fact in ("a", "b", "c"):
-        await Acceptor(store).accept("hubspot", [make_plan(fact)], [], now=NOW)
+        await accept(store, "hubspot", [make_plan(fact)], [], now=NOW)
     newest = await journal.newest(store, 2)
 
     assert [event.entry.event.fact_key for event in newest] == ["c", "b"]
@@ -27,7 +27,7 @@ async def test_what_is_no_event_id_is_said_to_be_none(store: Store, event_id: st
 
 
 async def test_a_story_ends_when_all_its_runs_have(store: Store, make_plan: MakePlan) -> None:
-    await Acceptor(store).accept("hubspot", [make_plan(rules=("r1", "r2"))], [], now=NOW)
+    await accept(store, "hubspot", [make_plan(rules=("r1", "r2"))], [], now=NOW)
     (event,) = await journal.newest(store, 1)
     assert not (await journal.story(store, event)).ended
 
@@ -40,7 +40,7 @@ async def test_a_story_ends_when_all_its_runs_have(store: Store, make_plan: Make
 
 
 async def test_following_gives_what_is_there_and_then_what_comes(store: Store, make_plan: MakePlan) -> None:
-    await Acceptor(store).accept("hubspot", [make_plan("a"), make_plan("b")], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("a"), make_plan("b")], [], now=NOW)
     seen: list[str] = []
     caught_up = asyncio.Event()
 
@@ -54,7 +54,7 @@ async def test_following_gives_what_is_there_and_then_what_comes(store: Store, m
 
     following = asyncio.create_task(follow())
     await caught_up.wait()
-    await Acceptor(store).accept("hubspot", [make_plan("c")], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("c")], [], now=NOW)
     await following
     assert seen == ["a", "b", "c"]
 
@@ -62,7 +62,7 @@ async def test_following_gives_what_is_there_and_then_what_comes(store: Store, m
 async def test_dead_letters_are_listed_newest_first(store: Store) -> None:
     assert await dead.newest(store, 10) == []
     for n in range(3):
-        await Acceptor(store).accept("hubspot", [], [Misfit(f"[{n}]: no", str(n).encode())], now=NOW + n)
+        await accept(store, "hubspot", [], [Misfit(f"[{n}]: no", str(n).encode())], now=NOW + n)
         await store.redis.zadd(keys.DEAD, {(await dead.newest(store, 1))[0].id: NOW + n})
     letters = await dead.newest(store, 2)
     assert len(letters) == 2
@@ -71,7 +71,7 @@ async def test_dead_letters_are_listed_newest_first(store: Store) -> None:
 
 
 async def test_dropping_a_letter_without_a_run_records_no_run(store: Store) -> None:
-    await Acceptor(store).accept("hubspot", [], [Misfit("no", b"?")], now=NOW)
+    await accept(store, "hubspot", [], [Misfit("no", b"?")], now=NOW)
     (letter,) = await dead.newest(store, 1)
     assert await dead.drop(store, letter)
     assert [key async for key in store.redis.scan_iter(keys.RUN + "*")] == []

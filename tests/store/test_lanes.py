@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.errors import LeaseLost
-from service.store import Acceptor, Store, dead, journal, keys, lanes
+from service.store import Store, accept, dead, journal, keys, lanes
 from service.store.lanes import Busy, Notes
 from service.store.records import DeadLetter, Lane, StepRecord, encode
 from tests.store.conftest import NOW, MakePlan
@@ -19,7 +19,7 @@ def _at(lane: Lane, *attributes: str) -> dict[str, int]:
 
 
 async def _claimed(store: Store, make_plan: MakePlan, fact: str, object_id: str = "7", at: int = NOW) -> Lane:
-    await Acceptor(store).accept("hubspot", [make_plan(fact, object_id=object_id, at=at)], [], now=NOW)
+    await accept(store, "hubspot", [make_plan(fact, object_id=object_id, at=at)], [], now=NOW)
     (lane,) = await lanes.claim(store, 1)
     return lane
 
@@ -45,7 +45,7 @@ def _letter(lane: Lane) -> DeadLetter:
 
 async def test_a_claimed_lane_is_nobody_elses_and_new_runs_wait_in_it(store: Store, make_plan: MakePlan) -> None:
     lane = await _claimed(store, make_plan, "a")
-    await Acceptor(store).accept("hubspot", [make_plan("b")], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("b")], [], now=NOW)
 
     assert await lanes.claim(store, 10) == []
     assert await lanes.end_run(store, lane, Notes({"state": "done"}))
@@ -60,7 +60,7 @@ async def test_followers_come_after_the_run_at_hand_whatever_arrived_before_it(
 ) -> None:
     lane = await _claimed(store, make_plan, "now")
     for fact, at in (("older", NOW - 1), ("newer", NOW + 1)):
-        await Acceptor(store).accept("hubspot", [make_plan(fact, at=at)], [], now=NOW)
+        await accept(store, "hubspot", [make_plan(fact, at=at)], [], now=NOW)
 
     assert [waiting.run.key for waiting in await lanes.followers(store, lane, 10)] == ["newer/r1"]
 
@@ -158,7 +158,7 @@ async def test_a_lane_that_waits_is_due_later_and_keeps_its_ledger(store: Store,
 async def test_new_work_does_not_bring_a_waiting_lane_forward(store: Store, make_plan: MakePlan) -> None:
     lane = await _claimed(store, make_plan, "a")
     await lanes.let_go(store, lane, Notes({"tries": 1}), due=9_000_000_000_000)
-    await Acceptor(store).accept("hubspot", [make_plan("b")], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("b")], [], now=NOW)
 
     assert await lanes.claim(store, 10) == []
 
@@ -180,7 +180,7 @@ async def test_an_older_fact_does_not_overwrite_a_newer_one(store: Store, make_p
 
 
 async def test_two_rules_of_one_event_may_write_the_same_attribute(store: Store, make_plan: MakePlan) -> None:
-    await Acceptor(store).accept("hubspot", [make_plan("a", rules=("r1", "r2"))], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("a", rules=("r1", "r2"))], [], now=NOW)
     (lane,) = await lanes.claim(store, 1)
     for _ in range(2):
         assert await lanes.begin(store, lane, RECORD, _at(lane, "a"), None) == frozenset({"a"})
@@ -232,7 +232,7 @@ async def test_only_runs_can_be_retried(store: Store) -> None:
 
 
 async def test_a_sweep_rings_for_lanes_whose_tickets_are_stuck(store: Store, make_plan: MakePlan) -> None:
-    await Acceptor(store).accept("hubspot", [make_plan("a")], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("a")], [], now=NOW)
     for n in range(store.options.most_tickets):
         await store.redis.set(f"arq:job:drain:{n}", b"held by a worker that is dead")
     assert (await lanes.sweep(store)).rung == 0

@@ -17,6 +17,7 @@ async def test_lanes_are_counted_by_what_they_wait_for(store: Store) -> None:
 
     assert (found.due, found.later, found.leased, found.dead, found.events) == (2, 1, 2, 1, 1)
     assert 90 <= found.oldest_due_s < 120
+    assert found.keys == 4
     assert found.memory > 0
 
 

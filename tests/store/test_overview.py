@@ -1,7 +1,7 @@
 """Tallies: what happened minute by minute, counted in the calls that happen anyway."""
 
 from service.model import Event, Misfit, Plan, PlanFailure, Run
-from service.store import Acceptor, Store, journal, keys, lanes, overview
+from service.store import Store, accept, journal, keys, lanes, overview
 from service.store.levels import levels
 
 
@@ -32,10 +32,9 @@ async def _counts(store: Store) -> dict[str, int]:
 
 
 async def test_what_came_in_is_counted_by_source_and_by_rule(store: Store) -> None:
-    acceptor = Acceptor(store)
     plans = [_plan("a", shadowed=("quiet",)), _plan("b", failing=True)]
-    receipt = await acceptor.accept("hubspot", plans, [Misfit("no list", b"{}")], now=1)
-    await acceptor.accept("hubspot", [_plan("a")], [], now=1)
+    receipt = await accept(store, "hubspot", plans, [Misfit("no list", b"{}")], now=1)
+    await accept(store, "hubspot", [_plan("a")], [], now=1)
     assert await _counts(store) == {
         "accepted hubspot": 2,
         "redelivered hubspot": 1,
@@ -55,8 +54,7 @@ async def test_what_came_in_is_counted_by_source_and_by_rule(store: Store) -> No
 
 
 async def test_what_runs_came_to_is_counted_with_how_long_it_took(store: Store) -> None:
-    acceptor = Acceptor(store)
-    await acceptor.accept("hubspot", [_plan("a"), _plan("b")], [], now=1)
+    await accept(store, "hubspot", [_plan("a"), _plan("b")], [], now=1)
     before = await levels(store)
     assert (before.due, before.later, before.leased, before.events) == (2, 0, 0, 2)
     one, other = await lanes.claim(store, 2)
@@ -79,7 +77,7 @@ def test_a_share_of_the_runs_ended_within_a_time() -> None:
 
 
 async def test_stories_read_together_are_the_stories_read_one_by_one(store: Store) -> None:
-    await Acceptor(store).accept("hubspot", [_plan("a"), _plan("b", failing=True), _plan("c")], [], now=1)
+    await accept(store, "hubspot", [_plan("a"), _plan("b", failing=True), _plan("c")], [], now=1)
     (lane,) = await lanes.claim(store, 1)
     await lanes.end_run(store, lane, lanes.Notes({"state": "done", "ended_at": 5}))
     events = await journal.newest(store, 10)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from service.model import Run
-from service.store import Acceptor, Store, journal, keys, lanes, replay
+from service.store import Store, accept, journal, keys, lanes, replay
 from service.store.replay import Addition
 from tests.store.conftest import NOW, MakePlan
 
@@ -13,7 +13,7 @@ async def accepted(
     store: Store, make_plan: MakePlan, fact: str = "a", *, at: int = NOW, rules: tuple[str, ...] = ()
 ) -> str:
     """An event that came in; its id."""
-    return (await Acceptor(store).accept("hubspot", [make_plan(fact, at=at, rules=rules)], [], now=NOW)).events[0]
+    return (await accept(store, "hubspot", [make_plan(fact, at=at, rules=rules)], [], now=NOW)).events[0]
 
 
 def addition(make_plan: MakePlan, event_id: str, fact: str = "a", *, at: int = NOW, rule: str = "r1") -> Addition:
@@ -93,7 +93,7 @@ async def test_the_journal_is_paged_through_whole_and_in_order(
     store: Store, make_plan: MakePlan, span: dict[str, int]
 ) -> None:
     plans = [make_plan(f"f{n}", rules=()) for n in range(1203)]
-    ids = (await Acceptor(store).accept("hubspot", plans, [], now=NOW)).events
+    ids = (await accept(store, "hubspot", plans, [], now=NOW)).events
     seen = [event.id async for page in journal.pages(store, **span) for event in page]
     assert seen == list(ids)
     last = int(ids[-1].partition("-")[0])

@@ -1,8 +1,6 @@
 """A rule set is found again by its version, and is as durable as what was decided under it."""
 
-import msgspec
-
-from service.store import Store, rulesets
+from service.store import Options, Store, open_store, rulesets
 
 FILES = {"a.yaml": "version: 1\n"}
 
@@ -24,9 +22,10 @@ async def test_a_rule_set_is_on_disk_before_anything_is_decided_under_it(store: 
     assert await _waits_for_the_disk(store) == before + 1
 
 
-async def test_without_fsync_nobody_waits(store: Store) -> None:
-    quick = msgspec.structs.replace(store, options=msgspec.structs.replace(store.options, fsync=False))
+async def test_without_fsync_nobody_waits(store: Store, redis_url: str) -> None:
+    quick = open_store(redis_url, Options(fsync=False))
     before = await _waits_for_the_disk(store)
     await rulesets.keep(quick, "v1", FILES)
     assert await _waits_for_the_disk(store) == before
     assert await rulesets.read(store, "v1") == FILES
+    await quick.close()

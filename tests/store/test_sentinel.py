@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from service.dev.processes import embedded_redis, free_port, redis_binary, running
 from service.errors import StoreUnavailable
-from service.store import Acceptor, Options, journal, open_store
+from service.store import Options, accept, journal, open_store
 from service.store.connection import pool
 from tests.store.conftest import NOW, MakePlan
 
@@ -59,8 +59,7 @@ async def test_a_failover_loses_nothing_that_was_accepted(tmp_path: Path, make_p
 
         hosts = ",".join(f"127.0.0.1:{port}" for port in sentinels)
         store = open_store(f"redis+sentinel://{hosts}/main/0", Options(replicas=1, accept_timeout_ms=20_000))
-        acceptor = Acceptor(store)
-        before = await acceptor.accept("hubspot", [make_plan("before")], [], now=NOW)
+        before = await accept(store, "hubspot", [make_plan("before")], [], now=NOW)
         await doomed.aclose()  # the primary goes; its data never comes back
 
         await store.redis.connection_pool.disconnect()
@@ -68,9 +67,7 @@ async def test_a_failover_loses_nothing_that_was_accepted(tmp_path: Path, make_p
         async with asyncio.timeout(30):
             while True:
                 with contextlib.suppress(StoreUnavailable):
-                    after = await Acceptor(alone).accept(
-                        "hubspot", [make_plan("after"), make_plan("before")], [], now=NOW
-                    )
+                    after = await accept(alone, "hubspot", [make_plan("after"), make_plan("before")], [], now=NOW)
                     break
                 await asyncio.sleep(0.1)
         assert after.events[1] == "redelivered"
@@ -81,10 +78,8 @@ async def test_a_failover_loses_nothing_that_was_accepted(tmp_path: Path, make_p
 
 async def test_too_few_replicas_is_no_promise(redis_url: str, make_plan: MakePlan) -> None:
     store = open_store(redis_url, Options(replicas=1, accept_timeout_ms=300))
-    acceptor = Acceptor(store)
     with pytest.raises(StoreUnavailable):
-        await acceptor.accept("hubspot", [make_plan("lonely")], [], now=NOW)
-    await acceptor.close()
+        await accept(store, "hubspot", [make_plan("lonely")], [], now=NOW)
     await store.close()
 
 

@@ -17,7 +17,7 @@ from service.engine import RuleSet, load, plan
 from service.model import Event, Plan
 from service.sakari.client import Sakari
 from service.sakari.gate import Caller
-from service.store import Acceptor, Store, dead, journal, keys, lanes, rulesets
+from service.store import Store, accept, dead, journal, keys, lanes, rulesets
 from service.store.records import DeadLetter, RunRecord
 from service.worker.backoff import Backoff
 from service.worker.desk import Desk, Rules
@@ -148,7 +148,7 @@ class Bench:
         await self.accept(self.plan(fact, object_id=object_id, at=at, **values))
 
     async def accept(self, *plans: Plan) -> None:
-        await Acceptor(self.store).accept("hubspot", plans, [], now=self.now())
+        await accept(self.store, "hubspot", plans, [], now=self.now())
 
     async def drain(self) -> None:
         """Take every lane that has work, due or not, and drain it until it waits or is empty."""

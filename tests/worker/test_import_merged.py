@@ -7,7 +7,7 @@ from service.actions import ACTIONS
 from service.engine import load, plan
 from service.model import Event
 from service.sandbox.state import Settings
-from service.store import Acceptor, Store, keys, lanes, rulesets
+from service.store import Store, accept, keys, lanes, rulesets
 from service.worker.backoff import Backoff
 from service.worker.desk import Desk, Rules
 from service.worker.drain import drain_lane
@@ -43,7 +43,7 @@ async def test_ten_properties_of_a_contact_in_one_import_are_one_write(store: St
     await rulesets.keep(store, rule_set.version, rule_set.files)
     plans = [plan(rule_set, event(number, name), NOW) for number, name in enumerate(PROPERTIES)]
     assert [len(made.runs) for made in plans] == [1] * 10
-    await Acceptor(store).accept("hubspot", plans, [], now=NOW)
+    await accept(store, "hubspot", plans, [], now=NOW)
     async with served(Settings()) as server, rigged(*server) as rig:
         desk = Desk(
             store=store,

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from service.dev.processes import embedded_redis, free_port, running, sluice
 from service.settings import WorkSettings
-from service.store import Acceptor, Options, Store, keys, lanes, open_store, rulesets
+from service.store import Options, Store, accept, keys, lanes, open_store, rulesets
 from service.worker.main import TicketWorker, _wait_for_redis, make_desk, make_worker
 from tests.system.conftest import environment, until
 from tests.worker.conftest import Bench, FarSide, MakeBench
@@ -142,7 +142,7 @@ async def test_the_desk_of_the_entrance_has_the_real_clock_and_the_settings(stor
     desk = make_desk(store, None, {}, bench_settings)  # type: ignore[arg-type]
     assert (desk.backoff.base_s, desk.backoff.cap_s, desk.backoff.tries) == (2, 3, 4)
     assert desk.now() > 1_700_000_000_000
-    assert (await Acceptor(store).accept("hubspot", [], [], now=desk.now())).events == ()
+    assert (await accept(store, "hubspot", [], [], now=desk.now())).events == ()
 
 
 async def test_a_cancellation_that_a_library_swallowed_still_ends_the_worker(

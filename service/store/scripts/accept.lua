@@ -74,5 +74,5 @@ end
 for what, number in pairs(seen) do
   if number > 0 then tally(tallies, now, what .. ' ' .. source, number) end
 end
-if woken > 0 then ring(bell, woken, now) end
+if woken > 0 then ring(bell, woken) end
 return ids

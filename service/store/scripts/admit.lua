@@ -23,9 +23,11 @@ local function go()
   return {'go', now, (watched or account.word('circuit') ~= '') and '1' or ''}
 end
 
-account.set('rate', ARGV[2], 'burst', ARGV[3])
-redis.call('PEXPIRE', KEYS[1], KEPT_MS)
-redis.call('SADD', KEYS[2], ARGV[8])
+if account.word('rate') ~= ARGV[2] or account.word('burst') ~= ARGV[3] or now - account.number('kept_at') > RENEW_MS then
+  account.set('rate', ARGV[2], 'burst', ARGV[3], 'kept_at', now)
+  redis.call('PEXPIRE', KEYS[1], KEPT_MS)
+  redis.call('SADD', KEYS[2], ARGV[8])
+end
 if account.number('hold') > now then return later('rate_limited') end
 
 local circuit, probing = account.word('circuit'), false

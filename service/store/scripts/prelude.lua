@@ -7,19 +7,23 @@ local function clock(given)
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Enqueue as many arq tickets as `lanes` newly due lanes are worth, at most bell.most in all. A ticket that exists
--- already (waiting or running) is passed over: the next one is rung instead. A ticket's score is always in the past, since
--- arq compares it with the clock of its worker (and takes 0 for none).
-local function ring(bell, lanes, now)
+-- Enqueue one arq ticket, unless it exists already (waiting or running), and wake the workers (see worker/bell.py).
+-- Its score is always in the past, since arq compares it with the clock of its worker (and takes 0 for none).
+local function enqueue(bell, id)
+  if not redis.call('SET', 'arq:job:' .. id, bell.job, 'NX', 'PX', bell.ttl) then return false end
+  redis.call('ZADD', bell.queue, 1, id)
+  redis.call('PUBLISH', bell.queue, id)
+  return true
+end
+
+-- Enqueue as many tickets as `lanes` newly due lanes are worth, at most bell.most in all. A ticket that exists already is
+-- passed over: the next one is rung instead.
+local function ring(bell, lanes)
   local wanted = math.ceil(lanes / bell.width)
   local rung = 0
   for i = 0, bell.most - 1 do
     if rung >= wanted then break end
-    local id = 'drain:' .. i
-    if redis.call('SET', 'arq:job:' .. id, bell.job, 'NX', 'PX', bell.ttl) then
-      redis.call('ZADD', bell.queue, 1, id)
-      rung = rung + 1
-    end
+    if enqueue(bell, 'drain:' .. i) then rung = rung + 1 end
   end
   return rung
 end

@@ -9,9 +9,11 @@
 --   circuit               '' | 'open' (Sakari is down) | 'paused' (Sakari refuses the account); with it:
 --   since, reason, message, credentials (that were refused), probe_at, probe (who), probe_until, probes (that failed)
 --   failed, failed_at     failures without a success, and when the first was; denied, denied_at likewise for refusals
+--   kept_at               when its expiry was put off last
 --   ok_at                 the last success that was told; closed_at: when the circuit closed
 local RECOVERY_MS = 120000 -- from nothing to the configured rate
 local KEPT_MS = 7 * 24 * 3600 * 1000
+local RENEW_MS = 3600 * 1000
 
 local function read_account(key)
   local kept, flat = {}, redis.call('HGETALL', key)

@@ -18,9 +18,9 @@ local ledger, fence = KEYS[4], KEYS[6]
 local pairs_end = 16 + 2 * tonumber(ARGV[14])
 local state
 for i = 17, pairs_end, 2 do
-  redis.call('HSET', ledger, ARGV[i], ARGV[i + 1])
   if ARGV[i] == 'state' then state = ARGV[i + 1] end
 end
+if pairs_end > 16 then redis.call('HSET', ledger, unpack(ARGV, 17, pairs_end)) end
 if ARGV[9] ~= '' then redis.call('PERSIST', ledger) else redis.call('PEXPIRE', ledger, ARGV[11]) end
 
 local shared_end = pairs_end + 2 * tonumber(ARGV[15])

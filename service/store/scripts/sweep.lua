@@ -13,14 +13,10 @@ for _, lane in ipairs(expired) do release(lane, keys, lane_prefix, now) end
 local due = redis.call('ZCOUNT', keys.ready, '-inf', now)
 local rung, age = 0, 0
 if due > 0 then
-  rung = ring(bell, due, now)
+  rung = ring(bell, due)
   age = now - tonumber(redis.call('ZRANGE', keys.ready, 0, 0, 'WITHSCORES')[2])
   if rung == 0 and age >= tonumber(ARGV[8]) then
-    local id = 'drain:late:' .. math.floor(now / 1000)
-    if redis.call('SET', 'arq:job:' .. id, bell.job, 'NX', 'PX', bell.ttl) then
-      redis.call('ZADD', bell.queue, 1, id)
-      rung = 1
-    end
+    if enqueue(bell, 'drain:late:' .. math.floor(now / 1000)) then rung = 1 end
   end
 end
 return {#expired, rung, due, age}

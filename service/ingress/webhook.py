@@ -1,0 +1,140 @@
+"""The routes that take deliveries, as bare ASGI: a request is read, and answered, and that is all.
+
+Litestar finds the route. Its handlers for HTTP (arguments, responses, serialisation by type) would take as long again as
+everything that is done with the delivery.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
+from litestar.openapi.spec import (
+    OpenAPI,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    PathItem,
+    Reference,
+    RequestBody,
+    Schema,
+)
+from litestar.types import HTTPScope, Receive, Send
+
+from service.errors import Refusal, StoreUnavailable, TooLarge
+from service.ingress.http import Fault
+from service.ingress.receive import Answer, Desk, receive
+from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, RETRIED
+from service.sources.delivery import Delivery, Route
+
+_HINTS = {
+    "wrong_password": "The user or the password is not that of SLUICE_PIPEDRIVE_USER and SLUICE_PIPEDRIVE_PASSWORD.",
+    "missing_password": "The webhook was set up without HTTP authentication.",
+    "malformed_authorization": "The header Authorization is not that of HTTP Basic authentication.",
+    "wrong_secret": "The secret is not that of SLUICE_HUBSPOT_WORKFLOW_SECRET.",
+    "missing_signature": "There is no signature (and no secret, where one is allowed).",
+    "v1_disabled": "There is only a v1 signature, which can be replayed; SLUICE_HUBSPOT_ALLOW_V1 would accept it.",
+    "mismatch": "The signature does not fit. Check the client secret, and that SLUICE_PUBLIC_URL is what HubSpot calls.",
+    "body_too_large": "The body is larger than SLUICE_MAX_BODY.",
+    "store_unavailable": "Nothing was stored. Send it again.",
+}
+_HINT = "The timestamp is missing, no number, or more than five minutes away from this machine's clock."
+_ONLY_POST = Fault("method_not_allowed", "Deliveries are sent with POST.")
+
+
+class _Gone(Exception):
+    """Whoever was sending has hung up."""
+
+
+def webhook(route: Route, desk: Desk, max_body: int) -> ASGIRouteHandler:
+    """Make the handler of one route."""
+    for known in ("accepted", *_HINTS):  # a counter that begins at its first event hides that event from alerts
+        DELIVERIES.labels(route.source, known)
+    RETRIED.labels(route.source)
+    took = ACKNOWLEDGE.labels(route.source)
+
+    @asgi(route.path, name=route.path, copy_scope=False)
+    async def handle(scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Take a signed delivery: a 2xx means that it is stored."""
+        if scope["method"] != "POST":
+            await _answer(send, 405, _ONLY_POST, (b"allow", b"POST"))
+            return
+        started = time.perf_counter()
+        try:
+            status, verdict, answer = await _take(scope, receive, route, desk, max_body)
+        except _Gone:
+            return
+        DELIVERIES.labels(route.source, verdict).inc()
+        took.observe(time.perf_counter() - started)
+        await _answer(send, status, answer)
+
+    return handle
+
+
+async def _take(
+    scope: HTTPScope, incoming: Receive, route: Route, desk: Desk, max_body: int
+) -> tuple[int, str, Answer | Fault]:
+    """The status, a word for it, and the body of the answer. Raises _Gone."""
+    try:
+        delivery = await _read(scope, incoming, max_body, desk.now())
+        return 200, "accepted", await receive(route, delivery, desk)
+    except Refusal as refusal:
+        return refusal.status, refusal.reason, Fault(refusal.reason, _HINTS.get(refusal.reason, _HINT))
+    except StoreUnavailable:
+        return 503, "store_unavailable", Fault("store_unavailable", _HINTS["store_unavailable"])
+
+
+async def _read(scope: HTTPScope, incoming: Receive, max_body: int, now: int) -> Delivery:
+    """Read a request exactly as it was sent. Raises TooLarge without reading more than allowed, or _Gone."""
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    if int(headers.get("content-length") or 0) > max_body:
+        raise TooLarge("body_too_large")
+    body, more = b"", True
+    while more:
+        message: Any = await incoming()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > max_body:
+            raise TooLarge("body_too_large")
+    query = scope["query_string"]
+    target = scope["raw_path"] + (b"?" + query if query else b"")
+    return Delivery(
+        method=scope["method"], target=target.decode("latin-1"), headers=headers, body=body, received_at=now
+    )
+
+
+async def _answer(send: Send, status: int, answer: Answer | Fault, *headers: tuple[bytes, bytes]) -> None:
+    body = msgspec.json.encode(answer)
+    about = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": about})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def describe(openapi: OpenAPI, routes: Iterable[Route]) -> None:
+    """Put the routes into the description of the API, where Litestar leaves bare ASGI out."""
+    told = Schema(type=OpenAPIType.OBJECT, properties=dict.fromkeys(Answer.__struct_fields__, _NUMBER))
+    fault = Schema(type=OpenAPIType.OBJECT, properties=dict.fromkeys(Fault.__struct_fields__, _TEXT))
+    answers: dict[str, OpenAPIResponse | Reference] = {
+        "200": OpenAPIResponse("Everything is stored.", content={_JSON: OpenAPIMediaType(told)}),
+        "401": OpenAPIResponse("The sender is not proven.", content={_JSON: OpenAPIMediaType(fault)}),
+        "413": OpenAPIResponse("The body is too large.", content={_JSON: OpenAPIMediaType(fault)}),
+        "503": OpenAPIResponse("Nothing was stored. Send it again.", content={_JSON: OpenAPIMediaType(fault)}),
+    }
+    for route in routes:
+        does = Operation(
+            summary=f"Take a delivery of {route.source}",
+            description="Take a signed delivery: a 2xx means that it is stored.",
+            operation_id=f"Receive{route.path.title().replace('/', '')}",
+            request_body=RequestBody({_JSON: OpenAPIMediaType(Schema())}, required=True),
+            responses=answers,
+        )
+        openapi.paths = {**(openapi.paths or {}), route.path: PathItem(post=does)}
+
+
+_JSON = "application/json"
+_NUMBER, _TEXT = Schema(type=OpenAPIType.INTEGER), Schema(type=OpenAPIType.STRING)

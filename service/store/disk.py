@@ -1,0 +1,89 @@
+"""Rounds that are answered once they are on disk: a 2xx means stored."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from service.store.options import Options
+from service.store.rounds import Rounds
+from service.store.wire import Command, Wire
+
+_FIRST_KNOCK_S = 0.001
+_LAST_KNOCK_S = 0.02
+
+
+class Disk:
+    """Carries rounds over `wire`, and waits until what they wrote is in the append-only file.
+
+    `others` go over another connection, which is needed while that one waits.
+    """
+
+    def __init__(self, wire: Wire, others: Rounds, redis: Redis, options: Options) -> None:
+        self._wire = wire
+        self._others = others
+        self._redis = redis
+        self._options = options
+        self._knocking: asyncio.Task[None] | None = None
+
+    async def round(self, commands: list[Command], within_s: float) -> list[Any]:
+        """Run the commands, and wait until what they wrote is on disk: here, and on as many replicas as wanted.
+
+        Gives their answers, an error in place of each that was refused. Raises RedisError if the disk was not
+        confirmed, or OSError.
+        """
+        if not self._options.fsync:
+            return await self._wire.round(commands, within_s)
+        # WAITAOF speaks for the writes of its own connection only, so it has to be part of the round.
+        wait: Command = ("WAITAOF", 1, self._options.replicas, self._options.accept_timeout_ms)
+        done = asyncio.Event()
+        self._knock_later(done, _FIRST_KNOCK_S)
+        try:
+            *answers, synced = await self._wire.round([*commands, wait], within_s)
+        finally:
+            done.set()
+        if not await self._confirmed(synced):
+            raise RedisError("Redis did not confirm that everything is on disk")
+        return answers
+
+    def _knock_later(self, done: asyncio.Event, pause_s: float) -> None:
+        """Keep the server's loop turning until it has answered.
+
+        An idle server looks `hz` times a second, by default ten times, whether its disk is done: WAITAOF would take 100 ms
+        for a sync of one. Any command makes it look at once.
+        """
+
+        def knock() -> None:
+            if done.is_set():
+                return
+            if self._knocking is None or self._knocking.done():
+                self._knocking = asyncio.create_task(self._ping())
+            self._knock_later(done, min(pause_s * 1.5, _LAST_KNOCK_S))
+
+        asyncio.get_running_loop().call_later(pause_s, knock)
+
+    async def _ping(self) -> None:
+        with contextlib.suppress(RedisError, OSError):
+            await self._others.ask("PING")
+
+    async def _confirmed(self, answer: Any) -> bool:
+        """Tell from the answer to WAITAOF, or from the error that came instead, whether everything is on disk."""
+        if isinstance(answer, ResponseError) and unknown(answer):
+            return not self._options.replicas and await writes_always(self._redis)
+        return not isinstance(answer, Exception) and answer[0] >= 1 and answer[1] >= self._options.replicas
+
+
+def unknown(error: ResponseError) -> bool:
+    """Tell whether the server does not know the command."""
+    return "unknown command" in str(error)
+
+
+async def writes_always(redis: Redis) -> bool:
+    """Tell whether the server syncs before it answers, whatever it is asked: the way of servers before 7.2."""
+    try:
+        found = await redis.config_get("append*")
+    except ResponseError:
+        return False  # who forbids CONFIG cannot be believed blindly
+    return bool(found.get("appendonly") == "yes" and found.get("appendfsync") == "always")

@@ -1,0 +1,18 @@
+"""How things are said."""
+
+import pytest
+
+from service.insight.spoken import is_warning, rate
+
+
+@pytest.mark.parametrize(
+    ("per_second", "said"), [(0.25, "0.25"), (10.0, "10"), (12.345, "12.3"), (99.99, "100"), (100_000.0, "100,000")]
+)
+def test_a_rate_is_never_written_with_an_exponent(per_second: float, said: str) -> None:
+    assert rate(per_second) == said
+
+
+def test_a_warning_is_told_from_an_error_by_its_first_line() -> None:
+    assert is_warning("r.yaml:3:5: warning R315: `x` can never hold\n    3 | x")
+    assert not is_warning("r.yaml:3:5: error R202: a rule has no key `y`\n    3 | y: ': warning R1'")
+    assert not is_warning("r.yaml is broken: its last good version stays in force")

@@ -1,0 +1,105 @@
+"""What is asked of Redis together goes in one round, and a round has an end."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from service.store import Store
+from service.store.rounds import Rounds
+from service.store.wire import Command, Wire
+
+
+class Recorder:
+    """A carrier that notes its rounds, and answers each command with its last word once it is let go on."""
+
+    def __init__(self) -> None:
+        self.rounds: list[list[Command]] = []
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def round(self, commands: list[Command], within_s: float) -> list[object]:
+        self.rounds.append(commands)
+        self.begun.set()
+        async with asyncio.timeout(within_s):
+            await self.go_on.wait()
+        return [command[-1] for command in commands]
+
+
+async def test_what_is_asked_meanwhile_goes_in_the_next_round() -> None:
+    recorder = Recorder()
+    rounds = Rounds(recorder.round, 5)
+    first = asyncio.create_task(rounds.ask("ECHO", 0))
+    await recorder.begun.wait()
+    others = [asyncio.create_task(rounds.ask("ECHO", n)) for n in range(1, 50)]
+    await asyncio.sleep(0)
+    recorder.go_on.set()
+    assert await asyncio.gather(first, *others) == list(range(50))
+    assert [len(commands) for commands in recorder.rounds] == [1, 49]
+
+
+async def test_whoever_has_waited_too_long_is_not_sent_and_costs_the_others_nothing() -> None:
+    recorder = Recorder()
+    rounds = Rounds(recorder.round, 1)
+    stuck = asyncio.create_task(rounds.ask("ECHO", "stuck"))
+    await recorder.begun.wait()
+    late = asyncio.create_task(rounds.ask("ECHO", "late"))
+    await asyncio.sleep(0.5)
+    fresh = asyncio.create_task(rounds.ask("ECHO", "fresh"))
+    with pytest.raises(TimeoutError):
+        await stuck
+    recorder.go_on.set()
+    with pytest.raises(RedisTimeoutError):
+        await late
+    assert await fresh == "fresh"
+    assert recorder.rounds == [[("ECHO", "stuck")], [("ECHO", "fresh")]]
+
+
+async def test_what_cannot_be_sent_costs_only_itself(store: Store) -> None:
+    answers = await asyncio.gather(
+        store.quick.ask("SET", "sluice:a", object()), store.quick.ask("SET", "sluice:b", "1"), return_exceptions=True
+    )
+    assert isinstance(answers[0], TypeError)
+    assert answers[1] == b"OK"
+
+
+async def test_a_refused_command_costs_only_itself(store: Store) -> None:
+    answers = await asyncio.gather(
+        store.quick.ask("INCR", "sluice:a", "b", "c"), store.quick.ask("SET", "sluice:b", "1"), return_exceptions=True
+    )
+    assert isinstance(answers[0], ResponseError)
+    assert answers[1] == b"OK"
+
+
+async def test_who_gives_up_does_not_take_the_others_with_it(store: Store) -> None:
+    await store.quick.ask("PING")
+    leaving, staying = (asyncio.create_task(store.quick.ask("ECHO", word)) for word in ("a", "b"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert await staying == b"b"
+    assert await store.quick.ask("ECHO", "c") == b"c"
+
+
+async def test_a_connection_that_died_meanwhile_is_made_anew(store: Store) -> None:
+    wire = Wire(store.redis.connection_pool)
+    (number,) = await wire.round([("CLIENT", "ID")], 5)
+    await store.redis.client_kill_filter(_id=number)
+    (again,) = await wire.round([("CLIENT", "ID")], 5)
+    assert again != number
+    await wire.close()
+
+
+async def test_a_silent_server_is_given_up_and_its_late_answer_goes_to_nobody(store: Store) -> None:
+    wire = Wire(store.redis.connection_pool)
+    assert await wire.round([("ECHO", "early")], 5) == [b"early"]
+    with pytest.raises(RedisTimeoutError):
+        await wire.round([("BLPOP", "sluice:nothing", 0)], 0.05)
+    assert await wire.round([("ECHO", "mine")], 5) == [b"mine"]
+    await wire.close()
+
+
+async def test_no_redis_is_an_error_of_redis() -> None:
+    wire = Wire(ConnectionPool.from_url("redis://127.0.0.1:1/0"))
+    with pytest.raises(RedisError):
+        await wire.round([("PING",)], 1)
