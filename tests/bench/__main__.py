@@ -119,7 +119,7 @@ def main(given: Sequence[str] | None = None) -> int:
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     out = Console()
-    out.print(table(result))
+    out.print(table(result, out.width))
     for reason in result.skipped:
         out.print(f"Not measured: {reason}", markup=False, highlight=False)
     return 0 if all(line.met is not False for line in result.lines) else 1

@@ -72,17 +72,17 @@ def _rates() -> list[Row]:
     for at_once in (10, 50):
         beside = f"echo_1_{at_once}"
         rows += [
-            Row(figure=beside, title=f"bare Litestar echo, 1 event a delivery, {at_once} at once", unit="deliveries/s"),
+            Row(figure=beside, title=f"bare Litestar echo, 1 a delivery, {at_once} at once", unit="deliveries/s"),
             Row(
                 figure=f"fsync_1_{at_once}",
-                title=f"acknowledge 1 event a delivery, {at_once} at once, fsync",
+                title=f"acknowledge, 1 a delivery, {at_once} at once, fsync",
                 unit="deliveries/s",
                 beside=beside,
                 target=Target("≥", 0.75, "ratio"),
             ),
             Row(
                 figure=f"memory_1_{at_once}",
-                title=f"acknowledge 1 event a delivery, {at_once} at once, memory",
+                title=f"acknowledge, 1 a delivery, {at_once} at once, memory",
                 unit="deliveries/s",
                 beside=beside,
             ),
@@ -104,15 +104,15 @@ MEASURE = Measure(
     "acknowledge",
     (
         *_rates(),
-        Row(figure="echo_100", title="bare Litestar echo, 100 events a delivery", unit="events/s"),
+        Row(figure="echo_100", title="bare Litestar echo, 100 a delivery", unit="events/s"),
         Row(
             figure="fsync_100",
-            title="acknowledge 100 events a delivery, fsync",
+            title="acknowledge, 100 a delivery, fsync",
             unit="events/s",
             beside="echo_100",
             target=Target("≥", 40_000),
         ),
-        Row(figure="memory_100", title="acknowledge 100 events a delivery, memory", unit="events/s", beside="echo_100"),
+        Row(figure="memory_100", title="acknowledge, 100 a delivery, memory", unit="events/s", beside="echo_100"),
         Row(figure="echo_100_p99", title="bare echo, 10 × 100 events at once, p99", unit="ms"),
         Row(
             figure="fsync_100_p99",

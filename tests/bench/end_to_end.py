@@ -77,7 +77,7 @@ def _costs(batch: int, told: str) -> list[Row]:
     return [
         *(Row(figure=f"{peer}_{batch}_cpu", title=f"CPU: {_PEERS[peer][0]}, {told}", unit=_CPU) for peer in _PEERS),
         Row(figure=ours, title=f"CPU: Sluice, {told}", unit=_CPU, target=Target("≤", 1.2) if batch == 1 else None),
-        Row(figure=ours, title=f"CPU: Sluice beside FastAPI + arq, {told}", unit=_CPU, beside=f"arq_{batch}_cpu"),
+        Row(figure=ours, title=f"CPU: Sluice to FastAPI + arq, {told}", unit=_CPU, beside=f"arq_{batch}_cpu"),
         *(
             Row(figure=f"{ours}_{process}", title=f"CPU: {process} of Sluice, {told}", unit=_CPU)
             for process in ("ingress", "worker", "redis")

@@ -14,11 +14,11 @@ from service.store import Options, Store, accept, lanes, open_store
 from tests.bench import snapshots
 from tests.bench.curve import Curve, Series
 from tests.bench.installed import a_redis
-from tests.bench.planning import an_event, planning_us
+from tests.bench.planning import an_event, cpu_us, planning
 from tests.bench.plans import NOW, fill, plans
 from tests.bench.rules import rules
 
-_TIMES = 20
+_TIMES = 40
 _CLAIMED = 16
 
 
@@ -80,13 +80,13 @@ async def _memory(store: Store) -> int:
 
 
 async def ruled(_: Path, most: int) -> list[Curve]:
-    """Plan an event under 10 to `most` rules: one that matches none of them, and one that matches one."""
-    nothing, costs = an_event(), {}
-    for count in _sizes(10, most):
-        rule_set = rules(count)
-        costs[count] = tuple(planning_us(rule_set, event, 5_000) for event in (nothing, _matching(nothing)))
-    names = ("matches nothing", "matches one rule")
-    series = tuple(Series(name, points(costs, n)) for n, name in enumerate(names))
+    """Plan an event under 10 to `most` rules, in turns: one that matches none of them, and one that matches one."""
+    nothing = an_event()
+    events = {"matches nothing": nothing, "matches one rule": _matching(nothing)}
+    sets = {count: rules(count) for count in _sizes(10, most)}
+    work = {(name, n): planning(rule_set, event) for name, event in events.items() for n, rule_set in sets.items()}
+    costs = cpu_us(work, 2_000)
+    series = tuple(Series(name, tuple((count, costs[name, count]) for count in sets)) for name in events)
     return [Curve(name="rules", title="Planning an event, CPU", x="rules", y="µs", series=series)]
 
 

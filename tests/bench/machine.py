@@ -25,6 +25,8 @@ PARTS = (
     "PyYAML",
 )
 """Those whose versions move the figures."""
+PEERS = ("fastapi", "pydantic", "celery")
+_LOCKED = Path("tests/bench/peers/requirements.txt")
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -54,8 +56,14 @@ def this_machine() -> Machine:
         redis=_said(redis_binary(), "--version"),
         commit=_commit(),
         load=os.getloadavg(),
-        versions={name: metadata.version(name) for name in PARTS},
+        versions={name: metadata.version(name) for name in PARTS} | _of_the_peers(),
     )
+
+
+def _of_the_peers() -> dict[str, str]:
+    """What their environment is made of; it is locked."""
+    locked = dict(re.findall(r"^([\w-]+)==([\w.]+)", _LOCKED.read_text(), re.MULTILINE))
+    return {name: locked[name] for name in PEERS}
 
 
 def _commit() -> str:

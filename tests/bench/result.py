@@ -77,12 +77,13 @@ def _line(measure: str, row: Row, rounds: Sequence[dict[str, float]], *, judged:
     )
 
 
-def table(result: Result) -> Table:
-    """Show what was found, a block a measure."""
+def table(result: Result, width: int) -> Table:
+    """Show what was found, a block a measure; the spread where there is room for it."""
     rounds = f"{result.rounds} round{'s' if result.rounds > 1 else ''}"
+    wide = width >= _WIDE
     shown = Table(title=f"medians of {rounds}, {result.machine.processor}, {result.machine.cores} cores", expand=True)
     shown.add_column("measure", ratio=1)
-    for heading in ("median", "least … most", "ratio", "target"):
+    for heading in ("median", *(["least … most"] if wide else []), "ratio", "target"):
         shown.add_column(heading, justify="right", no_wrap=True)
     last = ""
     for line in result.lines:
@@ -90,15 +91,19 @@ def table(result: Result) -> Table:
             shown.add_section()
         last = line.measure
         style = "red" if line.met is False else "dim" if not line.beside and line.target is None else ""
-        shown.add_row(*cells(line), style=style)
+        title, median, spread, ratio, target = cells(line)
+        shown.add_row(title, median, *([spread] if wide else []), ratio, target, style=style)
     return shown
 
 
+_WIDE = 100
+
+
 def cells(line: Line) -> tuple[str, str, str, str, str]:
-    """A line in words: title, median with unit, spread, ratio to the yardstick, target and whether it was met."""
+    """A line in words: title with unit, median, spread, ratio to the yardstick, target and whether it was met."""
     spread = f"{number(min(line.rounds))} … {number(max(line.rounds))}" if len(line.rounds) > 1 else ""
     ratio = f"× {line.ratio:.2f}" if line.ratio is not None else ""
-    return line.title, f"{number(line.median)} {line.unit}", spread, ratio, _promise(line)
+    return f"{line.title} ({line.unit})", number(line.median), spread, ratio, _promise(line)
 
 
 def _promise(line: Line) -> str:

@@ -37,7 +37,7 @@ def test_a_result_is_kept_as_it_was_found() -> None:
 def test_the_page_gets_the_newest_result_and_keeps_everything_else() -> None:
     page = "# Title\n<!-- results -->\nold\n<!-- end of results -->\nrest\n"
     written = filled(page, _result())
-    assert "| 1 event | 3,100 deliveries/s | 3,000 … 3,200 | × 0.80 | ≥ × 0.75 met |" in written
+    assert "| 1 event (deliveries/s) | 3,100 | 3,000 … 3,200 | × 0.80 | ≥ × 0.75 met |" in written
     assert "old" not in written
     assert written.startswith("# Title\n")
     assert written.endswith("rest\n")
