@@ -114,8 +114,10 @@ class TicketWorker(Worker):
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start jobs, but none that runs here already: after a pause its mark may have run out, and it seems free."""
         for job in job_ids:
-            if job.decode() in self.tasks:
-                continue
+            if running := self.tasks.get(job.decode()):
+                if not running.done():
+                    continue
+                self.tasks.pop(job.decode()).result()  # arq looks after those that have ended only later in its poll
             try:
                 await super().start_jobs([job])
             except (RedisError, OSError):
