@@ -1,6 +1,6 @@
 """`python -m tests.bench.curves [NAME …]`: what costs what as the work grows, as plots in docs/performance/.
 
-It takes about ten minutes, five gigabytes of memory for a million waiting lanes, and two of disk.
+It takes about ten minutes; a million waiting lanes take four gigabytes of memory at most, and three of disk.
 """
 
 import argparse

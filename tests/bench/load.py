@@ -4,6 +4,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Sequence
+from random import Random
 from typing import cast
 
 from msgspec import Struct
@@ -78,9 +79,12 @@ def request(method: str, path: str, headers: dict[str, str], body: bytes) -> byt
 async def send(port: int, requests: Sequence[bytes], *, at_once: int, every_s: float = 0.0) -> Sent:
     """Send all of them over `at_once` connections: as fast as they are answered, or one each `every_s` seconds (open loop).
 
+    In an open loop each leaves at some moment of its slot, the same ones in every run: an even beat could fall in with one
+    of the receiver's, and meet it always in time or always too late.
     In an open loop a wait counts from the moment at which the request was due, if an earlier answer held it up; a sender
     that wakes up late is nobody else's fault.
     """
+    slots = Random(1)
     waits, dues = [0.0] * len(requests), [0.0] * len(requests)
     statuses: set[int] = set()
     todo = iter(enumerate(requests))
@@ -91,7 +95,7 @@ async def send(port: int, requests: Sequence[bytes], *, at_once: int, every_s: f
 
     async def lane(connection: Connection) -> None:
         for number, raw in todo:
-            due = started + number * every_s if every_s else time.monotonic()
+            due = started + (number + slots.random()) * every_s if every_s else time.monotonic()
             if (early := due - time.monotonic()) > 0:
                 await asyncio.sleep(early)
                 due = time.monotonic()
