@@ -1,6 +1,5 @@
 """The left half of the way: bytes and headers in, a promise out. Read `receive` first."""
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -12,9 +11,10 @@ from service.engine import RuleSet, plan
 from service.errors import StoreUnavailable
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import Spill
+from service.ingress.turns import Turns
 from service.model import Plan
 from service.observe import traces
-from service.observe.metrics import EVENTS, LAG, LAST_ACCEPTED, PLANNED, RETRIED
+from service.observe.metrics import EVENTS, LAG, LAST_ACCEPTED, PLANNED, RETRIED, of
 from service.sources.delivery import Delivery, Normalised, Route
 from service.store import Receipt, Store, accept
 
@@ -28,8 +28,7 @@ class Desk(Struct, kw_only=True):
     rules: RuleBook
     spill: Spill | None
     now: Callable[[], int]
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by the large delivery whose turn it is to be worked out."""
+    turns: Turns = field(default_factory=Turns)
 
 
 class Answer(Struct, frozen=True):
@@ -49,7 +48,7 @@ async def receive(route: Route, delivery: Delivery, desk: Desk) -> Answer:
     with traces.delivery(route.source, route.path, delivery.headers.get("traceparent", "")) as span:
         found = route.normalise(verified)
         if any(event.attempt for event in found.events):
-            RETRIED.labels(route.source).inc()
+            of(RETRIED, route.source).inc()
         try:
             receipt = await store(route.source, found, desk)
             answer = Answer(receipt.accepted, receipt.duplicates)
@@ -58,11 +57,11 @@ async def receive(route: Route, delivery: Delivery, desk: Desk) -> Answer:
                 span.answered(503)
                 raise
             await desk.spill.put(route, delivery)
-            EVENTS.labels(route.source, "spilled").inc(len(found.events))
+            of(EVENTS, route.source, "spilled").inc(len(found.events))
             log.warning("spilled", source=route.source, reason=str(error), hint="it is stored as soon as Redis is back")
             span.set("sluice.spilled", True)
             answer = Answer(len(found.events), 0)
-        LAST_ACCEPTED.labels(route.source).set(desk.now() / 1000)
+        of(LAST_ACCEPTED, route.source).set(desk.now() / 1000)
         _tell(route, found, answer, started)
         span.answered(200)
         return answer
@@ -79,7 +78,7 @@ async def store(source: str, found: Normalised, desk: Desk) -> Receipt:
     traces.note("sluice.misfits", len(found.misfits))
     _count(source, plans, receipt, now)
     for misfit in found.misfits:
-        EVENTS.labels(source, "misfit").inc()
+        of(EVENTS, source, "misfit").inc()
         log.warning("misfit", source=source, message=misfit.message, hint="it is kept as a dead letter")
     return receipt
 
@@ -99,10 +98,10 @@ def _count(source: str, plans: list[Plan], receipt: Receipt, now: int) -> None:
     """Count what became of a delivery's events. How old they are is told by the oldest new one: they come together."""
     known = [event for event in receipt.events if event in ("redelivered", "overlapping")]
     for outcome in set(known):
-        EVENTS.labels(source, outcome).inc(known.count(outcome))
+        of(EVENTS, source, outcome).inc(known.count(outcome))
     if not receipt.accepted:
         return
-    EVENTS.labels(source, "accepted").inc(receipt.accepted)
+    of(EVENTS, source, "accepted").inc(receipt.accepted)
     occurred_at = now
     for planned, event in zip(plans, receipt.events, strict=True):
         if known and event in known:
@@ -110,16 +109,16 @@ def _count(source: str, plans: list[Plan], receipt: Receipt, now: int) -> None:
         occurred_at = min(occurred_at, planned.event.occurred_at)
         if planned.runs or planned.shadowed or planned.failures:
             _count_matches(planned, event)
-    LAG.labels(source).observe((now - occurred_at) / 1000)
+    of(LAG, source).observe((now - occurred_at) / 1000)
 
 
 def _count_matches(planned: Plan, event: str) -> None:
     for run in planned.runs:
-        PLANNED.labels(run.rule, "live").inc()
+        of(PLANNED, run.rule, "live").inc()
     for rule in planned.shadowed:
-        PLANNED.labels(rule, "shadow").inc()
+        of(PLANNED, rule, "shadow").inc()
     for failure in planned.failures:
-        PLANNED.labels(failure.rule, "failed").inc()
+        of(PLANNED, failure.rule, "failed").inc()
         log.warning("rule failed", event_id=event, rule=failure.rule, reason=failure.reason, message=failure.message)
 
 

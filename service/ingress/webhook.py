@@ -4,7 +4,6 @@ Litestar finds the route. Its handlers for HTTP (arguments, responses, serialisa
 everything that is done with the delivery.
 """
 
-import asyncio
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -28,7 +27,7 @@ from litestar.types import HTTPScope, Receive, Send
 from service.errors import Refusal, StoreUnavailable, TooLarge
 from service.ingress.http import Fault
 from service.ingress.receive import Answer, Desk, receive
-from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, RETRIED
+from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, RETRIED, of
 from service.sources.delivery import Delivery, Route
 
 _HINTS = {
@@ -46,11 +45,6 @@ _HINT = "The timestamp is missing, no number, or more than five minutes away fro
 _ONLY_POST = Fault("method_not_allowed", "Deliveries are sent with POST.")
 
 
-_LARGE = 4096
-"""Bytes. Deliveries above this are worked out one in each turn of the loop, so that what has been worked out is on its way to
-Redis while the next one is at hand. Otherwise all that came together would be worked out before any is sent."""
-
-
 class _Gone(Exception):
     """Whoever was sending has hung up."""
 
@@ -58,9 +52,9 @@ class _Gone(Exception):
 def webhook(route: Route, desk: Desk, max_body: int) -> ASGIRouteHandler:
     """Make the handler of one route."""
     for known in ("accepted", *_HINTS):  # a counter that begins at its first event hides that event from alerts
-        DELIVERIES.labels(route.source, known)
-    RETRIED.labels(route.source)
-    took = ACKNOWLEDGE.labels(route.source)
+        of(DELIVERIES, route.source, known)
+    of(RETRIED, route.source)
+    took = of(ACKNOWLEDGE, route.source)
 
     @asgi(route.path, name=route.path, copy_scope=False)
     async def handle(scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -73,7 +67,7 @@ def webhook(route: Route, desk: Desk, max_body: int) -> ASGIRouteHandler:
             status, verdict, answer = await _take(scope, receive, route, desk, max_body)
         except _Gone:
             return
-        DELIVERIES.labels(route.source, verdict).inc()
+        of(DELIVERIES, route.source, verdict).inc()
         took.observe(time.perf_counter() - started)
         await _answer(send, status, answer)
 
@@ -86,9 +80,7 @@ async def _take(
     """The status, a word for it, and the body of the answer. Raises _Gone."""
     try:
         delivery = await _read(scope, incoming, max_body, desk.now())
-        if len(delivery.body) > _LARGE:
-            async with desk.turn:
-                await asyncio.sleep(0)
+        await desk.turns.take(len(delivery.body))
         return 200, "accepted", await receive(route, delivery, desk)
     except Refusal as refusal:
         return refusal.status, refusal.reason, Fault(refusal.reason, _HINTS.get(refusal.reason, _HINT))

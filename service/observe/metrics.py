@@ -1,8 +1,24 @@
 """Every metric of Sluice, in one place. Labels are bounded: sources, fixed words, rule ids; never ids of people or events."""
 
+import functools
+from typing import TypeVar, cast
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry()
+
+_Metric = TypeVar("_Metric", Counter, Gauge, Histogram)
+
+
+def of(metric: _Metric, *labels: str) -> _Metric:
+    """Give the child of a metric for these labels, as `metric.labels` does, at a tenth of the cost the second time."""
+    return cast("_Metric", _child(metric, labels))
+
+
+@functools.lru_cache(10_000)
+def _child(metric: Counter | Gauge | Histogram, labels: tuple[str, ...]) -> Counter | Gauge | Histogram:
+    return metric.labels(*labels)
+
 
 DELIVERIES = Counter(
     "sluice_deliveries", "Webhook requests, by source and what was answered", ["source", "verdict"], registry=REGISTRY

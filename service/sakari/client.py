@@ -9,7 +9,7 @@ import httpx
 import msgspec
 
 from service.errors import Permanent, Retryable, StepError, Uncertain
-from service.observe.metrics import SAKARI_CALLS, SAKARI_SECONDS
+from service.observe.metrics import SAKARI_CALLS, SAKARI_SECONDS, of
 from service.sakari.exchange import Answer, LastLook, exchange
 from service.sakari.gate import Caller, Gate
 from service.sakari.identity import Identity, concerns
@@ -209,8 +209,8 @@ class Sakari:
             outcome = error.reason
             raise
         finally:
-            SAKARI_CALLS.labels(account, endpoint, outcome).inc()
-            SAKARI_SECONDS.labels(account, endpoint).observe(time.perf_counter() - started)
+            of(SAKARI_CALLS, account, endpoint, outcome).inc()
+            of(SAKARI_SECONDS, account, endpoint).observe(time.perf_counter() - started)
         return answer
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from service.errors import Retryable, StepError
 from service.model import DEFAULT_ACCOUNT, Admission, Effect, Outcome
-from service.observe.metrics import PUT_OFF, SAKARI_WAITED
+from service.observe.metrics import PUT_OFF, SAKARI_WAITED, of
 
 log = structlog.get_logger("sluice.sakari")
 
@@ -108,11 +108,11 @@ class Gate:
         while True:
             told = await self._shared.admit(caller.name, "on" if caller.on else str(caller.put_off), slot)
             if told.verdict == "go":
-                SAKARI_WAITED.labels(self.account).observe(time.monotonic() - started)
+                of(SAKARI_WAITED, self.account).observe(time.monotonic() - started)
                 caller.on, caller.let_in = True, told
                 return
             if told.verdict == "later":
-                PUT_OFF.labels(self.account, told.reason).inc()
+                of(PUT_OFF, self.account, told.reason).inc()
                 because = f" ({told.message})" if told.message else ""
                 raise Retryable(told.reason, _WORDS[told.reason] + because, due=told.at)
             slot = told.at

@@ -20,16 +20,13 @@ class Receipt(Struct, frozen=True):
 
     events: tuple[str, ...]
     """Event id; or `redelivered` (the same notification again), or `overlapping` (the same fact by another one)."""
+    duplicates: int = 0
+    """How many were known already."""
 
     @property
     def accepted(self) -> int:
         """How many events were new."""
         return len(self.events) - self.duplicates
-
-    @property
-    def duplicates(self) -> int:
-        """How many were known already."""
-        return sum(event in ("redelivered", "overlapping") for event in self.events)
 
 
 async def accept(store: Store, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], *, now: int) -> Receipt:
@@ -44,7 +41,8 @@ async def accept(store: Store, source: str, plans: Sequence[Plan], misfits: Sequ
         ids = await store.run("accept", _KEYS, _arguments(store, source, plans, misfits, now), durably=True)
     except (RedisError, OSError) as error:
         raise StoreUnavailable(f"Redis could not store: {type(error).__name__}") from error
-    return Receipt(tuple(_meaning(i) for i in ids[: len(plans)]))
+    events = tuple([_meaning(i) for i in ids[: len(plans)]])
+    return Receipt(events, sum(map(events.count, _KNOWN.values())))
 
 
 _KEYS = [keys.JOURNAL, keys.READY, keys.OWNERS, keys.DEAD, tickets.QUEUE]

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from service.errors import LeaseLost
 from service.observe import traces
-from service.observe.metrics import RUN_SECONDS, RUNS
+from service.observe.metrics import RUN_SECONDS, RUNS, of
 from service.store import dead, lanes, tickets
 from service.store.lanes import Notes
 from service.store.records import Lane, Waiting
@@ -114,7 +114,7 @@ def _tell(waiting: Waiting, verdict: Ended | Postponed, span: traces.Span, now: 
     waits = isinstance(verdict, Postponed) and not verdict.tried
     state = verdict.state if isinstance(verdict, Ended) else "put_off" if waits else "postponed"
     rule = waiting.run.key.rpartition("/")[2]
-    RUNS.labels(rule, state).inc()
+    of(RUNS, rule, state).inc()
     span.set("sluice.outcome", state)
     if verdict.reason:
         span.set("sluice.reason", verdict.reason)
@@ -122,6 +122,6 @@ def _tell(waiting: Waiting, verdict: Ended | Postponed, span: traces.Span, now: 
         span.fail(verdict.reason)
     if isinstance(verdict, Ended):
         accepted_at = int(waiting.event_id.partition("-")[0])
-        RUN_SECONDS.labels(waiting.run.lane.partition("/")[0]).observe(max(0, now - accepted_at) / 1000)
+        of(RUN_SECONDS, waiting.run.lane.partition("/")[0]).observe(max(0, now - accepted_at) / 1000)
     say = log.warning if state == "dead" else log.debug if waits else log.info
     say("run", event_id=waiting.event_id, rule=rule, state=state, reason=verdict.reason, message=verdict.message)

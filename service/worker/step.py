@@ -9,7 +9,7 @@ from service.actions import Action
 from service.engine import Rule, Step, StepScope, fill_in
 from service.errors import LeaseLost, Permanent, Retryable, SluiceError, StepError, Uncertain
 from service.observe import traces
-from service.observe.metrics import STEPS
+from service.observe.metrics import STEPS, of
 from service.sakari.client import Sakari
 from service.sakari.gate import Caller
 from service.store import lanes
@@ -58,7 +58,7 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
                 record = await _do(step, attempt, desk, begun=record is not None and record.state == "pending")
                 span.set("sluice.outcome", record.state)
         except StepError as error:
-            STEPS.labels(step.do, "put_off" if _put_off(error) else type(error).__name__.lower()).inc()
+            of(STEPS, step.do, "put_off" if _put_off(error) else type(error).__name__.lower()).inc()
             if _put_off(error) and desk.actions[step.do].sets_values:
                 raise  # nothing was noted before the call, so nothing has to be taken back
             # This attempt has ended, so the next one may call again; only one that was cut short leaves `pending`.
@@ -73,7 +73,7 @@ async def take(step: Step, attempt: Attempt, desk: Desk) -> StepRecord:
             )
             attempt.notes.fields[f"step:{step.index}"] = encode(failed)
             raise
-        STEPS.labels(step.do, record.state).inc()
+        of(STEPS, step.do, record.state).inc()
         attempt.notes.fields[f"step:{step.index}"] = encode(record)
     if step.name and record.state == "done":
         attempt.results[step.name] = record.result
@@ -122,7 +122,7 @@ async def _write(action: Action, write: Write, step: Step, attempt: Attempt, des
         attempt.notes.wrote = {name: at for name, at in write.attributes.items() if name in allowed}
     merge.settle(write, allowed, record, superseded, attempt.notes)
     for shared in attempt.notes.shared.values():
-        STEPS.labels(step.do, shared.state).inc()
+        of(STEPS, step.do, shared.state).inc()
     return record if write.standing(write.parts[0], allowed) else superseded
 
 

@@ -33,7 +33,8 @@ def claim_before_enqueue() -> None:
                 raise StoreUnavailable("Redis could not store the claim") from error
         receipt = await accept(store, source, fresh, misfits, now=now)
         ids = dict(zip([plan.event.fact_key for plan in fresh], receipt.events, strict=True))
-        return Receipt(tuple(ids.get(plan.event.fact_key, "redelivered") for plan in plans))
+        events = tuple(ids.get(plan.event.fact_key, "redelivered") for plan in plans)
+        return Receipt(events, events.count("redelivered"))
 
     vars(receive).update(accept=in_two_calls)
 
