@@ -55,6 +55,8 @@ class Together:
     """Writes the lines of one turn of the event loop together: at a hundred deliveries in a turn, each write costs."""
 
     _lines: ClassVar[deque[bytes]] = deque()
+    _due: ClassVar[asyncio.AbstractEventLoop | None] = None
+    """The loop that will write at the end of its turn."""
 
     def __init__(self, *_: Any) -> None: ...
 
@@ -62,16 +64,20 @@ class Together:
         """Take a line. Outside of an event loop it is written at once."""
         self._lines.append(line)
         try:
-            asyncio.get_running_loop().call_soon(self.flush)
+            loop = asyncio.get_running_loop()
         except RuntimeError:
             self.flush()
+        else:
+            if Together._due is not loop:
+                Together._due = loop
+                loop.call_soon(self.flush)
 
     debug = info = warning = error = critical = exception = msg
 
     @classmethod
     def flush(cls) -> None:
         """Write what has been taken; a standard error that nobody reads any more is no reason to fail."""
-        lines = []
+        lines, cls._due = [], None
         with contextlib.suppress(IndexError):  # threads may log at the same time
             while True:
                 lines.append(cls._lines.popleft())
