@@ -111,11 +111,11 @@ def hubspot_route(environ: dict[str, str]) -> Route:
 
 
 @contextlib.asynccontextmanager
-async def a_redis(folder: Path) -> AsyncIterator[tuple[str, int]]:
-    """A Redis with an append-only file that is synced every second, as it is for all that are measured: URL and process id."""
+async def a_redis(folder: Path, *extra: str) -> AsyncIterator[tuple[str, int]]:
+    """A Redis with an append-only file that is synced every second, unless `extra` says otherwise: URL and process id."""
     data = folder / f"redis-{free_port()}"
     data.mkdir()
-    async with embedded_redis(data) as url:
+    async with embedded_redis(data, *extra) as url:
         client = Redis.from_url(url)
         number = int((await client.info("server"))["process_id"])
         await client.aclose()

@@ -1,6 +1,7 @@
 """The peers as processes, in their own environment `.venv-peers`, which `make bench` makes."""
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -21,29 +22,31 @@ _CELERY = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--with
 MISSING = "FastAPI with Celery and with arq: there is no environment .venv-peers; `make bench` makes it"
 
 
+_APPS = {
+    "celery": ("with_celery:app", *_WORKERS["celery"], *_CELERY),
+    "arq": ("with_arq:app", *_WORKERS["arq"]),
+}
+"""Of each its web app and its worker: one uvicorn; two processes of Celery, its own choice for two cores, or one of arq."""
+
+_DURABLE = ("--appendfsync", "always")
+"""A Redis that syncs before it answers: the way for them to keep the promise that a 2xx means stored."""
+
+
 def peers() -> dict[str, Installation]:
-    """The peers by name; none without their environment."""
-    return {"celery": with_celery, "arq": with_arq} if PYTHON.exists() else {}
+    """The peers by name, on a Redis as Sluice's, and `<name>_durable`. None without their environment."""
+    if not PYTHON.exists():
+        return {}
+    plain: dict[str, Installation] = {name: functools.partial(_installed, app=app) for name, app in _APPS.items()}
+    return plain | {
+        f"{name}_durable": functools.partial(_installed, app=app, redis=_DURABLE) for name, app in _APPS.items()
+    }
 
 
 @contextlib.asynccontextmanager
-async def with_celery(folder: Path) -> AsyncIterator[Installed]:
-    """FastAPI + Celery: one uvicorn, one worker of two processes, Celery's own choice for two cores."""
-    async with _installed(folder, "with_celery:app", *_WORKERS["celery"], *_CELERY) as installed:
-        yield installed
-
-
-@contextlib.asynccontextmanager
-async def with_arq(folder: Path) -> AsyncIterator[Installed]:
-    """FastAPI + arq: one uvicorn, one worker."""
-    async with _installed(folder, "with_arq:app", *_WORKERS["arq"]) as installed:
-        yield installed
-
-
-@contextlib.asynccontextmanager
-async def _installed(folder: Path, app: str, *worker: str) -> AsyncIterator[Installed]:
+async def _installed(folder: Path, *, app: tuple[str, ...], redis: tuple[str, ...] = ()) -> AsyncIterator[Installed]:
+    web, *worker = app
     async with AsyncExitStack() as stack:
-        url, redis = await stack.enter_async_context(a_redis(folder))
+        url, redis_pid = await stack.enter_async_context(a_redis(folder, *redis))
         far = await stack.enter_async_context(a_far_side(folder))
         port, python = free_port(), str(PYTHON.absolute())
         environ = {
@@ -52,7 +55,7 @@ async def _installed(folder: Path, app: str, *worker: str) -> AsyncIterator[Inst
             "HUBSPOT_CLIENT_SECRET": _SECRET,
             "SAKARI_URL": f"http://127.0.0.1:{far}",
         }
-        serve = (python, "-m", "uvicorn", f"tests.bench.peers.{app}", "--port", str(port), "--log-level", "warning")
+        serve = (python, "-m", "uvicorn", f"tests.bench.peers.{web}", "--port", str(port), "--log-level", "warning")
         log = folder / "ingress.log"
         ingress = await stack.enter_async_context(listening(log, port, *serve, "--no-access-log", environ=environ))
         work = running(python, "-m", *worker, environ=environ, log=folder / "worker.log")
@@ -63,5 +66,5 @@ async def _installed(folder: Path, app: str, *worker: str) -> AsyncIterator[Inst
             far=far,
             redis_url=url,
             route=hubspot_route(signing),
-            processes={"redis": redis, "ingress": ingress.pid, "worker": process.pid},
+            processes={"redis": redis_pid, "ingress": ingress.pid, "worker": process.pid},
         )
