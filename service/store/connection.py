@@ -69,15 +69,16 @@ class Store(Struct, frozen=True):
 def open_store(url: str, options: Options, *, timeout_s: float = 5.0, connections: int = 64) -> Store:
     """Make a store on the Redis of `url` (redis://, rediss://, unix:// or redis+sentinel://). Connects when first used."""
     redis = Redis(connection_pool=pool(url, timeout_s=timeout_s, connections=connections))
-    wires = Wire(redis.connection_pool), Wire(redis.connection_pool)
-    quick = Rounds(wires[0].round, timeout_s)
-    disk = Disk(wires[1], quick, redis, options)
+    wires = Wire(redis.connection_pool), Wire(redis.connection_pool), Wire(redis.connection_pool)
+    quick = Rounds([wires[0].round], timeout_s)
+    # Two, since one of them mostly waits for the disk.
+    disks = [Disk(wire, quick, redis, options).round for wire in wires[1:]]
     return Store(
         redis=redis,
         scripts=load_scripts(redis),
         options=options,
         quick=quick,
-        durable=Rounds(disk.round, options.accept_timeout_ms / 1000),
+        durable=Rounds(disks, options.accept_timeout_ms / 1000),
         wires=wires,
     )
 

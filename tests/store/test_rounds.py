@@ -29,7 +29,7 @@ class Recorder:
 
 async def test_what_is_asked_meanwhile_goes_in_the_next_round() -> None:
     recorder = Recorder()
-    rounds = Rounds(recorder.round, 5)
+    rounds = Rounds([recorder.round], 5)
     first = asyncio.create_task(rounds.ask("ECHO", 0))
     await recorder.begun.wait()
     others = [asyncio.create_task(rounds.ask("ECHO", n)) for n in range(1, 50)]
@@ -39,9 +39,39 @@ async def test_what_is_asked_meanwhile_goes_in_the_next_round() -> None:
     assert [len(commands) for commands in recorder.rounds] == [1, 49]
 
 
+async def test_two_carriers_are_two_rounds_at_a_time() -> None:
+    first, second = Recorder(), Recorder()
+    rounds = Rounds([first.round, second.round], 5)
+    asked = []
+    for n in range(4):
+        asked.append(asyncio.create_task(rounds.ask("ECHO", n)))
+        await asyncio.sleep(0.01)
+    assert [len(recorder.rounds) for recorder in (first, second)] == [1, 1]
+    second.go_on.set()
+    assert await asked[0] == 0
+    assert await asyncio.gather(*asked[2:]) == [2, 3]
+    assert second.rounds == [[("ECHO", 0)], [("ECHO", 2), ("ECHO", 3)]]
+    first.go_on.set()
+    assert await asked[1] == 1
+    await rounds.settle()
+
+
+async def test_a_sender_that_was_cancelled_leaves_its_carrier_to_others() -> None:
+    recorder = Recorder()
+    rounds = Rounds([recorder.round], 5)
+    lost = asyncio.create_task(rounds.ask("ECHO", "lost"))
+    await recorder.begun.wait()
+    for sender in rounds._senders:
+        sender.cancel()
+    await rounds.settle()
+    recorder.go_on.set()
+    assert await rounds.ask("ECHO", "next") == "next"
+    lost.cancel()
+
+
 async def test_whoever_has_waited_too_long_is_not_sent_and_costs_the_others_nothing() -> None:
     recorder = Recorder()
-    rounds = Rounds(recorder.round, 1)
+    rounds = Rounds([recorder.round], 1)
     stuck = asyncio.create_task(rounds.ask("ECHO", "stuck"))
     await recorder.begun.wait()
     late = asyncio.create_task(rounds.ask("ECHO", "late"))
