@@ -51,7 +51,7 @@ def this_machine() -> Machine:
         processor=found[1] if found else platform.machine(),
         cores=len(os.sched_getaffinity(0)),
         memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        kernel=platform.release(),
+        kernel=".".join(platform.release().split(".")[:2]),
         python=platform.python_version(),
         redis=_said(redis_binary(), "--version"),
         commit=_commit(),
