@@ -112,7 +112,7 @@ def _state(name: str, kept: dict[bytes, bytes], now: int) -> AccountState:
         burst=int(number(b"burst")),
         rate_now=min(rate, cut + recovered) if cut else rate,
         hold_until=int(hold) if hold > now else 0,
-        circuit=circuit,  # type: ignore[arg-type]
+        circuit=circuit,  # type: ignore[arg-type]  # a word of a newer version is shown as it is
         reason=kept.get(b"reason", b"").decode(),
         message=kept.get(b"message", b"").decode(),
         since=int(number(b"since")),

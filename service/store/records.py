@@ -161,7 +161,7 @@ def run_record(ledger: list[bytes]) -> RunRecord:
     """Read a ledger as Redis returns it: fields and values in turn. Raises ValueError if it cannot be read."""
     fields = {name.decode(): value for name, value in zip(ledger[::2], ledger[1::2], strict=True)}
     return RunRecord(
-        state=fields.get("state", b"waiting").decode(),  # type: ignore[arg-type]
+        state=fields.get("state", b"waiting").decode(),  # type: ignore[arg-type]  # a word of a newer version is shown as it is
         reason=fields.get("reason", b"").decode(),
         message=fields.get("message", b"").decode(),
         tries=int(fields.get("tries", 0)),
