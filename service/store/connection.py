@@ -13,7 +13,7 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from service.store.disk import Disk
 from service.store.options import Options
@@ -93,7 +93,7 @@ def pool(url: str, *, timeout_s: float, connections: int) -> ConnectionPool:
         "socket_timeout": timeout_s,
         "socket_connect_timeout": timeout_s,
         "retry": Retry(NoBackoff(), 1),
-        "retry_on_error": [RedisConnectionError],
+        "retry_on_error": [RedisConnectionError, ReadOnlyError],  # who was the primary once may not be it any more
     }
     if url.startswith(SENTINEL):
         return _sentinel_pool(url, bounds)

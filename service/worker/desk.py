@@ -96,10 +96,13 @@ class Desk(Struct, kw_only=True):
 
 def bounded(value: Any, most: int) -> Any:
     """Give back plain JSON types, or their beginning as text if they are larger than `most` bytes encoded."""
-    encoded = msgspec.json.encode(value, enc_hook=str)
-    if len(encoded) > most:
-        return encoded[:most].decode(errors="replace") + "…"
-    return storable(msgspec.json.decode(encoded))
+    try:
+        encoded = msgspec.json.encode(value, enc_hook=str)
+        if len(encoded) > most:
+            return encoded[:most].decode(errors="replace") + "…"
+        return storable(msgspec.json.decode(encoded))
+    except RecursionError:
+        return "(nested too deeply to be kept)"
 
 
 def storable(value: Any) -> Any:

@@ -78,3 +78,17 @@ async def test_the_admin_api_takes_no_nesting_for_a_fault_of_its_own(installatio
     headers = {"authorization": "Bearer admin-new", "content-type": "application/json"}
     assert (await installation.http.post(url, content=b"[" * 100_000, headers=headers)).status_code == 400
     assert (await installation.get("/api/schema/openapi.json")).status_code == 404
+
+
+@pytest.mark.parametrize("offered", ["h2c", "TLS/1.0", "websocket"])
+async def test_a_delivery_that_offers_another_protocol_is_not_taken_for_an_empty_one(
+    installation: Installation, offered: str
+) -> None:
+    """The HTTP parser drops the body of such a request; Java's clients send them over plain HTTP."""
+    before = len(await dead.newest(installation.store, 100))
+    headers = {"connection": "Upgrade", "upgrade": offered, "x-sluice-secret": "workflow-secret"}
+    answer = await installation.deliver(
+        "/webhooks/hubspot/workflow", {"hs_object_id": 5, "portalId": 1}, headers=headers
+    )
+    assert (answer.status_code, answer.json()["error"]) == (400, "upgrade_offered")
+    assert len(await dead.newest(installation.store, 100)) == before
