@@ -51,6 +51,13 @@ def test_an_answer_with_a_huge_number_can_be_recorded() -> None:
     assert bounded({"x": 10**50}, 4096) == {"x": str(10**50)}
 
 
+def test_an_answer_that_is_nested_too_deeply_is_not_kept_and_breaks_nothing() -> None:
+    nested: list[object] = []
+    for _ in range(600):
+        nested = [nested]
+    assert bounded({"data": nested}, 4096) == "(nested too deeply to be kept)"
+
+
 def test_values_cannot_control_the_terminal() -> None:
     assert view.printable("\x1b]0;x\x07\x1b[31mred\nline") == "\ufffd]0;x\ufffd\ufffd[31mred\ufffdline"
 
