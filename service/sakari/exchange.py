@@ -91,7 +91,7 @@ async def _send(line: Line, request: httpx.Request) -> Answer:
     response = await line.transport.handle_async_request(request)
     try:
         if response.status_code < httpx.codes.BAD_REQUEST:
-            return Answer(response.status_code, response.headers, await _read(response))
+            return Answer(response.status_code, response.headers, await _read(response, BODY_LIMIT))
         body = b""
         with contextlib.suppress(*_FAILURES):  # the status alone decides; the body only names the code
             async with asyncio.timeout(_REFUSAL_S):
@@ -101,7 +101,7 @@ async def _send(line: Line, request: httpx.Request) -> Answer:
         await response.aclose()
 
 
-async def _read(response: httpx.Response, limit: int = BODY_LIMIT) -> bytes:
+async def _read(response: httpx.Response, limit: int) -> bytes:
     body = bytearray()
     plain = None if "content-encoding" in response.headers else response.stream
     # Unpacking costs even where nothing is packed.
