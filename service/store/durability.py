@@ -76,10 +76,8 @@ def _replicas(options: Options, replication: Mapping[str, Any]) -> list[str]:
     there = replication.get("connected_slaves", 0)
     if there >= options.replicas:
         return []
-    return [
-        f"SLUICE_REPLICAS is {options.replicas}, but this Redis has {there} connected: until they are there nothing is"
-        " accepted, and every delivery is answered with 503"
-    ]
+    said = f"SLUICE_REPLICAS is {options.replicas}, but this Redis has {there} connected"
+    return [f"{said}: until they are there nothing is accepted, and deliveries are answered with 503"]
 
 
 def ailments(persistence: Mapping[str, Any]) -> list[str]:
