@@ -18,7 +18,7 @@ from service.actions import ACTIONS
 from service.console.desk import Desk as Console
 from service.console.router import console
 from service.console.session import Tokens
-from service.errors import SettingsError, StoreUnavailable
+from service.errors import StoreUnavailable
 from service.ingress import refusals
 from service.ingress.admin.router import admin, describe
 from service.ingress.bodies import Bodies
@@ -56,7 +56,7 @@ _TELL_REFUSALS_S = 2
 
 
 def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litestar:
-    """Make the ingress. Raises SettingsError if no source is configured.
+    """Make the ingress.
 
     `stopping`: set as soon as the process is told to stop, so that pages that keep themselves fresh let go of it.
     """
@@ -150,15 +150,17 @@ def make_desk(ingress: IngressSettings, opened: Store) -> Desk:
     )
 
 
+def faults(settings: Found) -> list[str]:
+    """Say what is wrong with the settings of `sluice serve` as a whole, for `settings.read`."""
+    if make_routes(settings):
+        return []
+    return ["no source has a secret: set SLUICE_HUBSPOT_CLIENT_SECRET, or SLUICE_PIPEDRIVE_USER and …_PASSWORD"]
+
+
 def make_routes(settings: Found) -> list[Route]:
-    """Make the webhook routes of every source that has a secret. Raises SettingsError if none has."""
+    """Make the webhook routes of every source that has a secret."""
     url = settings.of(IngressSettings).public_url
-    routes = [r for source in sources.SOURCES.values() for r in source.routes(settings.of(source.Config), url)]
-    if not routes:
-        raise SettingsError(
-            ["no source has a secret: set SLUICE_HUBSPOT_CLIENT_SECRET, or SLUICE_PIPEDRIVE_USER and …_PASSWORD"]
-        )
-    return routes
+    return [r for source in sources.SOURCES.values() for r in source.routes(settings.of(source.Config), url)]
 
 
 async def _end(chores: list[asyncio.Task[None]]) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -72,17 +72,27 @@ class IngressSettings(Struct, frozen=True, kw_only=True):
         if not Path(self.rules).is_dir():
             found.append(f"{prefix}RULES: there is no folder `{self.rules}`")
         if self.spill_dir:
-            try:
-                Path(self.spill_dir).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                found.append(f"{prefix}SPILL_DIR: cannot make the folder `{self.spill_dir}`: {error.strerror}")
-            else:
-                if not os.access(self.spill_dir, os.W_OK):
-                    found.append(f"{prefix}SPILL_DIR: the folder `{self.spill_dir}` cannot be written")
+            found += [f"{prefix}SPILL_DIR: {fault}" for fault in _folder_faults(Path(self.spill_dir))]
+        if self.viewer_token and not self.admin_token:
+            found.append(
+                f"{prefix}ADMIN_TOKEN is not set, but {prefix}VIEWER_TOKEN is: there is no console without the first"
+            )
         return found
 
     def __repr__(self) -> str:
         return _without(self, "admin_token", "viewer_token")
+
+
+def _folder_faults(folder: Path) -> list[str]:
+    """Say why a folder could not be made or written. Nothing is made: a start that fails leaves nothing behind."""
+    there = next(path for path in (folder, *folder.absolute().parents) if os.access(path, os.F_OK))
+    if not there.is_dir():
+        return [f"cannot make the folder `{folder}`: `{there}` is no folder"]
+    if os.access(there, os.W_OK):
+        return []
+    if there == folder:
+        return [f"the folder `{folder}` cannot be written"]
+    return [f"cannot make the folder `{folder}`: `{there}` cannot be written"]
 
 
 class SakariSettings(Struct, frozen=True, kw_only=True):
@@ -191,10 +201,19 @@ class Found(dict[type[Struct], Struct]):
         return cast("T", self[wanted])
 
 
-def read(wanted: Mapping[Any, str], environ: Mapping[str, str] | None = None) -> Found:
+def _no_more(_: Found) -> list[str]:
+    return []
+
+
+def read(
+    wanted: Mapping[Any, str],
+    environ: Mapping[str, str] | None = None,
+    more_faults: Callable[[Found], list[str]] = _no_more,
+) -> Found:
     """Read settings: types and their prefixes. Raises SettingsError that names every fault at once.
 
-    A type may have a method `faults(prefix)` that says in sentences what is wrong beyond the types.
+    A type may have a method `faults(prefix)` that says in sentences what is wrong beyond the types; `more_faults` does so
+    of all types together.
     """
     environ = os.environ if environ is None else environ
     found = Found()
@@ -205,6 +224,7 @@ def read(wanted: Mapping[Any, str], environ: Mapping[str, str] | None = None) ->
     for name, prefix in _named(wanted, environ).items():
         found.named[name], wrong = _read(SakariSettings, prefix, environ, url=found.of(SakariSettings).url)
         problems += wrong
+    problems += more_faults(found)
     if problems:
         raise SettingsError(problems)
     return found
@@ -314,7 +334,17 @@ def _spoken(hint: Any) -> str:
     kind, *rest = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     words = "a whole number" if kind is int else "a number"
     for meta in rest:
-        words += f" above {meta.gt}" if meta.gt is not None else ""
-        words += f" from {meta.ge} to {meta.le}" if meta.le is not None else ""
-        words += f" of at least {meta.ge}" if meta.ge is not None and meta.le is None else ""
+        words += " ".join(["", *_bounds(meta)])
     return words
+
+
+def _bounds(meta: Meta) -> Iterator[str]:
+    if meta.ge is not None and meta.le is not None:
+        yield f"from {meta.ge} to {meta.le}"
+        return
+    if meta.gt is not None:
+        yield f"above {meta.gt}"
+    if meta.ge is not None:
+        yield f"of at least {meta.ge}"
+    if meta.le is not None:
+        yield f"up to {meta.le}"

@@ -112,6 +112,48 @@ def test_a_number_or_word_out_of_bounds_is_named(kind: type[Struct], name: str, 
     assert problem.startswith(f"SLUICE_{name} must be ")
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "bounds"),
+    [
+        (SakariSettings, "RATE", "a number above 0 up to 100000"),
+        (SakariSettings, "BURST", "a whole number from 1 to 10000"),
+        (WorkSettings, "RETRY_CAP_S", "a number above 0"),
+        (WorkSettings, "RETRY_TRIES", "a whole number of at least 1"),
+    ],
+)
+def test_bounds_are_told_in_words(kind: type[Struct], name: str, bounds: str) -> None:
+    assert f"X_{name} must be {bounds}" in _problems({f"X_{name}": "0" if name != "BURST" else "-1"}, {kind: "X_"})
+
+
+def _ingress_problems(**given: str) -> list[str]:
+    environ = {"SLUICE_PUBLIC_URL": "https://x", **{f"SLUICE_{name}": value for name, value in given.items()}}
+    return _problems(environ, {IngressSettings: "SLUICE_"})
+
+
+def test_a_start_that_fails_makes_no_folder(tmp_path: Path) -> None:
+    assert len(_ingress_problems(SPILL_DIR=str(tmp_path / "a" / "b"), PORT="many")) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spill_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (problem,) = _ingress_problems(SPILL_DIR=str(tmp_path / "file" / "spill"))
+    assert problem.startswith("SLUICE_SPILL_DIR: cannot make the folder")
+    assert problem.endswith("file` is no folder")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="root may write everywhere else")
+def test_a_spill_folder_that_may_not_be_written_is_named() -> None:
+    for folder in ("/proc/self", "/proc/self/spill"):
+        (problem,) = _ingress_problems(SPILL_DIR=folder)
+        assert problem.endswith("`/proc/self` cannot be written")
+
+
+def test_a_token_to_look_without_one_to_do_is_named() -> None:
+    (problem,) = _ingress_problems(VIEWER_TOKEN="hidden")
+    assert problem.startswith("SLUICE_ADMIN_TOKEN is not set, but SLUICE_VIEWER_TOKEN is")
+
+
 def test_no_secret_is_in_a_repr_or_a_message() -> None:
     environ = {
         "SLUICE_SAKARI_ACCOUNT_ID": "acct",

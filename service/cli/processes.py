@@ -46,14 +46,13 @@ def serve() -> None:
     """Run the ingress: webhooks in, promises out. Its settings are the README's, in the environment."""
     logs.configure()
     try:
-        found = settings.read(app.WANTED)
+        found = settings.read(app.WANTED, more_faults=app.faults)
         _warn_of_typos()
-        asyncio.run(app.check(found))
-        stopping = asyncio.Event()
-        ingress = app.create_app(found, stopping)
         asyncio.run(app.check(found))
     except SettingsError as error:
         tell_settings(error)
+    stopping = asyncio.Event()
+    ingress = app.create_app(found, stopping)
     wanted = found.of(settings.IngressSettings)
     config = uvicorn.Config(
         ingress,

@@ -80,6 +80,7 @@ def readyz(desk: Desk, store: Store) -> HTTPRouteHandler:
             problems.append(
                 "Redis does not answer: HubSpot is told to come back, Pipedrive is spilled to disk if allowed"
             )
+        problems += desk.complaints.fresh(desk.now())
         spilled = desk.spill.state().deliveries if desk.spill else 0
         rule_set = desk.rules.rule_set
         report = Readiness(ready, problems, rule_set.version, len(rule_set.rules), redis, spilled)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from service.engine import RuleSet, plan
 from service.errors import StoreUnavailable
+from service.ingress.complaints import Complaints
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import Spill
 from service.ingress.turns import Turns
@@ -29,6 +30,7 @@ class Desk(Struct, kw_only=True):
     spill: Spill | None
     now: Callable[[], int]
     turns: Turns = field(default_factory=Turns)
+    complaints: Complaints = field(default_factory=Complaints)
 
 
 class Answer(Struct, frozen=True):

@@ -86,8 +86,12 @@ async def _take(
         await desk.turns.take(len(delivery.body))
         return 200, "accepted", await receive(route, delivery, desk)
     except Refusal as refusal:
-        return refusal.status, refusal.reason, Fault(refusal.reason, _HINTS.get(refusal.reason, _HINT))
-    except StoreUnavailable:
+        hint = _HINTS.get(refusal.reason, _HINT)
+        desk.complaints.hear("refused", route.source, refusal.reason, hint, now=desk.now())
+        return refusal.status, refusal.reason, Fault(refusal.reason, hint)
+    except StoreUnavailable as error:
+        hint = "the sender is told to send it again (503)"
+        desk.complaints.hear("not stored", route.source, str(error), hint, now=desk.now())
         return 503, "store_unavailable", Fault("store_unavailable", _HINTS["store_unavailable"])
 
 

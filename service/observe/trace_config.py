@@ -71,10 +71,11 @@ class Config(Struct, frozen=True, kw_only=True):
             found.append(f"{prefix}TRACES_EXPORTER must be otlp or none")
         if self.exporter_otlp_protocol not in ("", "http/protobuf"):
             found.append(f"{prefix}EXPORTER_OTLP_PROTOCOL must be http/protobuf (mostly at port 4318)")
-        if not all(re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", url) for url in self._endpoints):
-            found.append(
-                f"{prefix}EXPORTER_OTLP_ENDPOINT must be https://host[:port][/path], without user, query or fragment"
-            )
+        found += [
+            f"{prefix}{name.upper()} must be http://host:port or https://host/path, without user, query or fragment"
+            for name in ("exporter_otlp_endpoint", "exporter_otlp_traces_endpoint")
+            if not re.fullmatch(r"(https?://[^/?#@\s]+(/[^?#\s]*)?)?", getattr(self, name))
+        ]
         if not all(re.fullmatch(r"[^=]*[^=\s][^=]*=.*", pair) for pair in self.exporter_otlp_headers):
             found.append(f"{prefix}EXPORTER_OTLP_HEADERS must be name=value, with commas between them")
         if self.traces_sampler not in SAMPLERS:

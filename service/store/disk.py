@@ -15,6 +15,10 @@ _FIRST_KNOCK_S = 0.001
 _LAST_KNOCK_S = 0.02
 
 
+class NotOnDisk(RedisError):
+    """Written, but the disk, or as many replicas as wanted, did not confirm it in time."""
+
+
 class Disk:
     """Carries rounds over `wire`, and waits until what they wrote is in the append-only file.
 
@@ -31,8 +35,8 @@ class Disk:
     async def round(self, commands: list[Command], within_s: float) -> list[Any]:
         """Run the commands, and wait until what they wrote is on disk: here, and on as many replicas as wanted.
 
-        Gives their answers, an error in place of each that was refused. Raises RedisError if the disk was not
-        confirmed, or OSError.
+        Gives their answers, an error in place of each that was refused. Raises NotOnDisk, another RedisError, or
+        OSError.
         """
         if not self._options.fsync:
             return await self._wire.round(commands, within_s)
@@ -45,7 +49,7 @@ class Disk:
         finally:
             done.set()
         if not await self._confirmed(synced):
-            raise RedisError("Redis did not confirm that everything is on disk")
+            raise NotOnDisk("Redis did not confirm that everything is on disk")
         return answers
 
     def _knock_later(self, done: asyncio.Event, pause_s: float) -> None:

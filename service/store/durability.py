@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 from service.errors import SettingsError
 from service.store.connection import Store
 from service.store.disk import unknown, writes_always
+from service.store.options import Options
 
 _OLDEST = (6, 2)
 _SKEW_S = 2.0
@@ -22,9 +23,11 @@ async def check(store: Store) -> list[str]:
     """
     await _version(store)
     skew = await _clock(store)
-    if (await store.redis.info("replication")).get("role") == "slave":
+    replication = await store.redis.info("replication")
+    if replication.get("role") == "slave":
         return ["this Redis is a replica and refuses writes: nothing is accepted until it is promoted"]
-    return skew + await _fsync(store) + await _eviction(store) + ailments(await store.redis.info("persistence"))
+    doubts = skew + await _fsync(store) + _replicas(store.options, replication)
+    return doubts + await _eviction(store) + ailments(await store.redis.info("persistence"))
 
 
 async def _version(store: Store) -> None:
@@ -62,6 +65,19 @@ async def _fsync(store: Store) -> list[str]:
                 ["this Redis has no WAITAOF, so it cannot wait for replicas: unset SLUICE_REPLICAS"]
             ) from None
     return []
+
+
+def _replicas(options: Options, replication: Mapping[str, Any]) -> list[str]:
+    """Say whether there are as many replicas as are waited for. They may come later, so this stops no start."""
+    if not options.replicas:
+        return []
+    if not options.fsync:
+        return ["SLUICE_REPLICAS is of no use with SLUICE_DURABILITY=memory: no replica is waited for"]
+    there = replication.get("connected_slaves", 0)
+    if there >= options.replicas:
+        return []
+    said = f"SLUICE_REPLICAS is {options.replicas}, but this Redis has {there} connected"
+    return [f"{said}: until they are there nothing is accepted, and deliveries are answered with 503"]
 
 
 def ailments(persistence: Mapping[str, Any]) -> list[str]:

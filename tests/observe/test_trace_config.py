@@ -37,6 +37,7 @@ def test_traces_are_on_where_there_is_a_collector_and_nobody_says_no(environ: di
         ("TRACES_EXPORTER", "console"),
         ("EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("EXPORTER_OTLP_ENDPOINT", "collector:4317"),
+        ("EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4317"),
         ("EXPORTER_OTLP_ENDPOINT", "https://user:hidden@collector"),
         ("EXPORTER_OTLP_ENDPOINT", "https://collector?key=hidden"),
         ("EXPORTER_OTLP_HEADERS", "hidden-key-without-a-name"),

@@ -11,6 +11,7 @@ from service.dev.processes import embedded_redis
 from service.errors import SettingsError, StoreUnavailable
 from service.store import Options, Store, accept, durability, open_store, rulesets
 from tests.store.conftest import NOW, MakePlan
+from tests.system.conftest import until
 
 
 async def _acl(store: Store, rule: str) -> None:
@@ -89,6 +90,25 @@ async def test_a_replica_is_named(store: Store, tmp_path: Path) -> None:
         replica = open_store(url, Options())
         assert any("is a replica" in warning for warning in await durability.check(replica))
         await replica.close()
+
+
+async def test_replicas_that_are_waited_for_and_are_not_there_are_a_warning(store: Store, tmp_path: Path) -> None:
+    wanting = replace(store, options=Options(replicas=1))
+    (warning,) = await durability.check(wanting)
+    assert "SLUICE_REPLICAS is 1, but this Redis has 0 connected" in warning
+    port = str(store.redis.connection_pool.connection_kwargs["port"])
+    async with embedded_redis(tmp_path, "--replicaof", "127.0.0.1", port):
+
+        async def connected() -> bool:
+            return bool((await store.redis.info("replication"))["connected_slaves"])
+
+        await until(connected)
+        assert await durability.check(wanting) == []
+
+
+async def test_replicas_that_nobody_waits_for_are_a_warning(store: Store) -> None:
+    warnings = await durability.check(replace(store, options=Options(fsync=False, replicas=1)))
+    assert "SLUICE_REPLICAS is of no use" in warnings[-1]
 
 
 async def test_clocks_that_disagree_are_a_warning(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
