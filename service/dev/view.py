@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from rich.markup import escape
 
+from service.insight.masking import hide
+from service.insight.spoken import behind
 from service.model import Event
 from service.observe.mask import mask
 from service.store.journal import Story
@@ -59,6 +61,10 @@ def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
     why = f"  {escape(run.message)}" if run.message else ""
     why += f"  [dim]added by a replay under {story.replayed[rule]}[/]" if rule in story.replayed else ""
     told = [f"    {_MARKS[run.state]} [bold]{escape(rule)}[/]  {run.state}{took}{tries}{why}"]
+    if rule in story.behind:
+        ahead = story.behind[rule]
+        message = hide(ahead.record.message, story.entry.event) if masked else ahead.record.message
+        told.append(f"        {escape(behind(ahead, message))}")
     return told + [_step(number, step, masked) for number, step in sorted(run.steps.items())]
 
 

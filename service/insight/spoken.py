@@ -1,5 +1,7 @@
 """How things are said, to whoever is told of them."""
 
+from service.store.records import Waiting
+
 
 def rate(per_second: float) -> str:
     """So many a second, to three digits below a hundred: `0.25`, `12.5`, `100,000`."""
@@ -9,3 +11,13 @@ def rate(per_second: float) -> str:
 def is_warning(problem: str) -> bool:
     """Whether a problem with the rules, in words, is one that keeps nothing from being used."""
     return ": warning R" in problem.partition("\n")[0]
+
+
+def behind(ahead: Waiting, message: str) -> str:
+    """What a run waits behind: the run that its lane is at, and why that one does not go on.
+
+    `message`: that of the run ahead, with personal data hidden if it should be.
+    """
+    reason = ahead.record.reason
+    why = f"{reason}, {message}" if reason else "its turn has not come yet"
+    return f"waits behind run {ahead.run.rule} of event {ahead.event_id}: {why}"
