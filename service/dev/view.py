@@ -27,10 +27,17 @@ _MARKS = {
 }
 
 
-def lines(story: Story, *, masked: bool = True, would: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+def lines(
+    story: Story,
+    *,
+    masked: bool = True,
+    would: Mapping[str, Sequence[str]] | None = None,
+    unmatched: str = "no rule matched",
+) -> list[str]:
     """Tell a story in lines of rich markup. `masked` hides what looks like personal data.
 
-    `would`: rule -> lines on what it would have called, for rules in `mode: shadow`.
+    `would`: rule -> lines on what it would have called, for rules in `mode: shadow`. `unmatched`: what to say if no rule
+    matched.
     """
     told = head(story.entry.event, story.entry.received_at, story.id, masked=masked)
     for rule, run in story.runs.items():
@@ -40,7 +47,7 @@ def lines(story: Story, *, masked: bool = True, would: Mapping[str, Sequence[str
         told += (would or {}).get(rule, ())
     told += [f"    [red]✗ {escape(f.rule)}[/]  {escape(f.message)}  → sluice dead list" for f in story.failures]
     if not story.states:
-        told.append("    [dim]no rule was meant for it[/]")
+        told.append(f"    [dim]{escape(unmatched)}[/]")
     return [printable(line) for line in told]
 
 

@@ -1,11 +1,23 @@
 """How things are said, to whoever is told of them."""
 
+from typing import Any
+
+import msgspec
+
 from service.store.records import Waiting
+
+_LONGEST = 80
 
 
 def rate(per_second: float) -> str:
     """So many a second, to three digits below a hundred: `0.25`, `12.5`, `100,000`."""
     return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"
+
+
+def value(given: Any) -> str:
+    """A value within a sentence, at most 80 characters of it."""
+    text = given if isinstance(given, str) else msgspec.json.encode(given, enc_hook=str).decode()
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def is_warning(problem: str) -> bool:

@@ -21,3 +21,12 @@ def test_a_waiting_run_says_what_it_waits_behind(stage: Stage) -> None:
     assert said in stage.run("events", "show", second).output
     assert json.loads(stage.run("events", "show", second, "--json").output)["runs"]["one"]["behind"] == said
     assert "waits behind" not in stage.run("events", "show", first).output
+
+
+def test_an_event_without_a_run_names_the_rule_that_was_nearest(stage: Stage) -> None:
+    (event,) = stage.accept(stage.rules(a_rule("one")), an_event(stage="lead"))
+    assert (
+        "no rule matched; nearest: one, stopped by contact.stage (is lead)" in stage.run("events", "show", event).output
+    )
+    stage.forget_rule_sets()
+    assert "no rule matched\n" in stage.run("events", "show", event).output

@@ -49,6 +49,12 @@ async def test_a_story_says_why_a_rule_did_not_fire(browser: Browser) -> None:
     assert "only recorded" in page
 
 
+async def test_an_event_without_a_run_says_which_rule_was_nearest(browser: Browser) -> None:
+    await browser.sign_in()
+    (event,) = await browser.accept(an_event(stage="x"))
+    assert "nearest: one, stopped by contact.stage (is x)" in (await browser.get(f"/events/{event}")).text
+
+
 async def test_a_story_whose_rules_are_gone_says_so(browser: Browser) -> None:
     await browser.sign_in()
     (event,) = await browser.accept(an_event())
