@@ -119,6 +119,8 @@ def describe(openapi: OpenAPI, routes: Iterable[Route]) -> None:
     fault = Schema(type=OpenAPIType.OBJECT, properties=dict.fromkeys(Fault.__struct_fields__, _TEXT))
     answers: dict[str, OpenAPIResponse | Reference] = {
         "200": OpenAPIResponse("Everything is stored.", content={_JSON: OpenAPIMediaType(told)}),
+        "400": OpenAPIResponse("The body is not all there.", content={_JSON: OpenAPIMediaType(fault)}),
+        "408": OpenAPIResponse("The body took too long.", content={_JSON: OpenAPIMediaType(fault)}),
         "401": OpenAPIResponse("The sender is not proven.", content={_JSON: OpenAPIMediaType(fault)}),
         "413": OpenAPIResponse("The body is too large.", content={_JSON: OpenAPIMediaType(fault)}),
         "503": OpenAPIResponse("Nothing was stored. Send it again.", content={_JSON: OpenAPIMediaType(fault)}),
