@@ -21,6 +21,7 @@ from service.console.session import Tokens
 from service.errors import StoreUnavailable
 from service.ingress import refusals
 from service.ingress.admin.router import admin, describe
+from service.ingress.bodies import Bodies
 from service.ingress.described import DescribedStructs
 from service.ingress.gate import Bearers
 from service.ingress.http import away, broken, fault, livez, readyz, too_deep
@@ -65,6 +66,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
     desk = make_desk(ingress, opened)
     routes = make_routes(settings)
     by_path = {route.path: route for route in routes}
+    bodies = Bodies(ingress.max_body)
 
     @contextlib.asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
@@ -91,7 +93,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
 
     made = Litestar(
         route_handlers=[
-            *(webhook(route, desk, ingress.max_body) for route in routes),
+            *(webhook(route, desk, bodies) for route in routes),
             livez,
             metrics(desk.spill, opened),
             readyz(desk, opened),

@@ -4,7 +4,10 @@ SluiceError
 ├── SettingsError            the process cannot start; all faults at once, exit 2
 ├── Refusal                  the ingress answers with `status` and does not look further
 │   ├── Unverified           401: not from the CRM, or not provably so; the body was not parsed
-│   └── TooLarge             413: the body is over the limit
+│   ├── TooLarge             413: the body is over the limit
+│   ├── TooSlow              408: the body did not come in time
+│   ├── Truncated            400: the body is not all there
+│   └── Overloaded           503: too many bodies are being read
 ├── Malformed                verified, but not JSON or not the documented shape: 200, kept as a dead letter
 ├── StoreUnavailable         Redis could not store: 503, or the spill file
 ├── LeaseLost                another worker may own this lane now: drop everything, write nothing
@@ -51,6 +54,22 @@ class TooLarge(Refusal):
     """The body is over the configured limit."""
 
     status = 413
+
+
+class TooSlow(Refusal):
+    """The body took too long to arrive."""
+
+    status = 408
+
+
+class Truncated(Refusal):
+    """The body is not as long as announced, or cannot be read as it was sent."""
+
+
+class Overloaded(Refusal):
+    """As many bodies as fit are being read already."""
+
+    status = 503
 
 
 class Malformed(SluiceError):

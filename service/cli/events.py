@@ -8,7 +8,8 @@ from service.cli.as_test import NotATest, as_test
 from service.cli.command import ago, command, err, json_option, opened, out
 from service.dev import verdict_lines, view
 from service.engine import RuleSet
-from service.insight.stories import Sought, search, would
+from service.insight.nearest import unmatched
+from service.insight.stories import Sought, search, story_under, would
 from service.insight.told import told_story, whole_story
 from service.insight.verdicts import masked_steps
 from service.store import journal
@@ -77,7 +78,7 @@ async def show_event(event_id: str, unmasked: bool, wants_test: bool, rule: str 
             err.print(f"There is no event {event_id} in the journal (any more).")
             return 1
         story = await journal.story(store, event)
-        needed = wants_test or story.shadowed
+        needed = wants_test or story.shadowed or not story.states
         rule_set = await rule_sets.of_version(store, event.entry.ruleset) if needed else None
     if wants_test:
         return _print_test(story, rule_set, rule)
@@ -92,7 +93,8 @@ async def show_event(event_id: str, unmasked: bool, wants_test: bool, rule: str 
         ]
         for rule, steps in shadows.items()
     }
-    for line in view.lines(story, masked=not unmasked, would=shown):
+    why = unmatched(story_under(rule_set, story, masked=not unmasked) if rule_set and not story.states else None)
+    for line in view.lines(story, masked=not unmasked, would=shown, unmatched=why):
         out.print(line, highlight=False, soft_wrap=True)
     out.print(f"    Why these rules and no others: sluice rules explain {story.id}", style="dim", highlight=False)
     return 0

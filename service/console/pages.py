@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery
 from service.console.desk import Desk, who
 from service.console.doors import may_act
 from service.insight.installation import installation
+from service.insight.nearest import unmatched
 from service.insight.rule_states import rule_states
 from service.insight.stories import Sought, explain_story, search
 from service.insight.told import told_story
@@ -106,13 +107,15 @@ async def story_of(desk: Desk, event_id: str, *, masked: bool = True) -> dict[st
         raise NotFoundException(f"There is no event {event_id} in the journal (any more).")
     story = await journal.story(desk.store, found)
     told = told_story(story, masked=masked)
+    explanation = await explain_story(desk.rule_sets, story, masked=masked)
     return {
         "story": story,
         "event": found.entry.event,
         "values": told.entry.event.values,
         "before": told.entry.event.before,
         "runs": told.runs,
-        "explanation": await explain_story(desk.rule_sets, story, masked=masked),
+        "explanation": explanation,
+        "unmatched": "" if story.states else unmatched(explanation),
         "masked": masked,
     }
 

@@ -39,6 +39,10 @@ REFUSALS = {
     "wrong_password": "user or password are not those of SLUICE_PIPEDRIVE_USER and SLUICE_PIPEDRIVE_PASSWORD",
     "malformed_authorization": "the header Authorization is not that of HTTP Basic authentication",
     "body_too_large": "the body was larger than SLUICE_MAX_BODY",
+    "body_too_slow": "the body took longer than ten seconds to arrive",
+    "body_truncated": "the body was not as long as its Content-Length says",
+    "upgrade_offered": "the sender offered another protocol (`Upgrade`), which takes the body away: it has to stop that",
+    "too_many_bodies": "too many large bodies arrived at once; the source was told to send it again",
     "store_unavailable": "Redis could not store it; the source was told to send it again",
 }
 """Why a delivery was turned away -> what that means, for people."""

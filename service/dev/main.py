@@ -19,6 +19,8 @@ from service.dev.processes import NotStarted, embedded_redis, free_port, is_free
 from service.dev.rule_watch import watch_rules
 from service.dev.samples import SAMPLES, Sample, configured_routes, find, send
 from service.engine import load, read_folder, render
+from service.insight.nearest import unmatched
+from service.insight.stories import RuleSets, explain_story
 from service.settings import DEV_FILE, redis_faults
 from service.sources.delivery import Route
 from service.store import Options, Store, dead, journal, open_store
@@ -203,7 +205,7 @@ async def _send_sample(
     for event in reversed(await journal.newest(store, answer.json()["accepted"])):
         story = await _settled(store, event)
         ended |= {rule: run.state for rule, run in story.runs.items()}
-        _show(story, console)
+        await _show(RuleSets(store), story, console)
     if ended != sample.ends:
         console.print(f"    [red]expected {sample.ends}, got {ended}[/]")
     return ended == sample.ends
@@ -234,13 +236,14 @@ async def _watch_until(stopped: asyncio.Event, store: Store, stage: Stage, conso
 
 
 async def _watch_events(store: Store, after: str, console: Console) -> None:
+    rule_sets = RuleSets(store)
     async with asyncio.TaskGroup() as tasks:
         async for event in journal.follow(store, after=after):
-            tasks.create_task(_follow(store, event, console))
+            tasks.create_task(_follow(store, rule_sets, event, console))
 
 
-async def _follow(store: Store, event: Journalled, console: Console) -> None:
-    _show(await _settled(store, event), console)
+async def _follow(store: Store, rule_sets: RuleSets, event: Journalled, console: Console) -> None:
+    await _show(rule_sets, await _settled(store, event), console)
 
 
 async def _watch_misfits(store: Store, console: Console) -> None:
@@ -256,8 +259,9 @@ async def _watch_misfits(store: Store, console: Console) -> None:
         await asyncio.sleep(0.5)
 
 
-def _show(story: Story, console: Console) -> None:
-    for line in view.lines(story, masked=False):
+async def _show(rule_sets: RuleSets, story: Story, console: Console) -> None:
+    why = "" if story.states else unmatched(await explain_story(rule_sets, story, masked=False))
+    for line in view.lines(story, masked=False, unmatched=why):
         console.print(line, highlight=False, soft_wrap=True)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from rich.markup import escape
 
+from service.insight.masking import hide
+from service.insight.spoken import behind
 from service.model import Event
 from service.observe.mask import mask
 from service.store.journal import Story
@@ -25,10 +27,17 @@ _MARKS = {
 }
 
 
-def lines(story: Story, *, masked: bool = True, would: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+def lines(
+    story: Story,
+    *,
+    masked: bool = True,
+    would: Mapping[str, Sequence[str]] | None = None,
+    unmatched: str = "no rule matched",
+) -> list[str]:
     """Tell a story in lines of rich markup. `masked` hides what looks like personal data.
 
-    `would`: rule -> lines on what it would have called, for rules in `mode: shadow`.
+    `would`: rule -> lines on what it would have called, for rules in `mode: shadow`. `unmatched`: what to say if no rule
+    matched.
     """
     told = head(story.entry.event, story.entry.received_at, story.id, masked=masked)
     for rule, run in story.runs.items():
@@ -38,7 +47,7 @@ def lines(story: Story, *, masked: bool = True, would: Mapping[str, Sequence[str
         told += (would or {}).get(rule, ())
     told += [f"    [red]✗ {escape(f.rule)}[/]  {escape(f.message)}  → sluice dead list" for f in story.failures]
     if not story.states:
-        told.append("    [dim]no rule was meant for it[/]")
+        told.append(f"    [dim]{escape(unmatched)}[/]")
     return [printable(line) for line in told]
 
 
@@ -59,6 +68,10 @@ def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
     why = f"  {escape(run.message)}" if run.message else ""
     why += f"  [dim]added by a replay under {story.replayed[rule]}[/]" if rule in story.replayed else ""
     told = [f"    {_MARKS[run.state]} [bold]{escape(rule)}[/]  {run.state}{took}{tries}{why}"]
+    if rule in story.behind:
+        ahead = story.behind[rule]
+        message = hide(ahead.record.message, story.entry.event) if masked else ahead.record.message
+        told.append(f"        {escape(behind(ahead, message))}")
     return told + [_step(number, step, masked) for number, step in sorted(run.steps.items())]
 
 

@@ -6,7 +6,6 @@ everything that is done with the delivery.
 
 import time
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 from litestar import asgi
@@ -24,7 +23,8 @@ from litestar.openapi.spec import (
 )
 from litestar.types import HTTPScope, Receive, Send
 
-from service.errors import Refusal, StoreUnavailable, TooLarge
+from service.errors import Refusal, StoreUnavailable
+from service.ingress.bodies import Bodies, Gone
 from service.ingress.http import Fault
 from service.ingress.receive import Answer, Desk, receive
 from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, RETRIED, of
@@ -39,17 +39,20 @@ _HINTS = {
     "v1_disabled": "There is only a v1 signature, which can be replayed; SLUICE_HUBSPOT_ALLOW_V1 would accept it.",
     "mismatch": "The signature does not fit. Check the client secret, and that SLUICE_PUBLIC_URL is what HubSpot calls.",
     "body_too_large": "The body is larger than SLUICE_MAX_BODY.",
+    "body_too_slow": "The body took longer than ten seconds to arrive.",
+    "body_truncated": "The body is not as long as its Content-Length says.",
+    "upgrade_offered": "Send it without the headers Connection: Upgrade and Upgrade, which make the body another protocol's.",
+    "too_many_bodies": "Too many large bodies are arriving at once. Send it again.",
     "store_unavailable": "Nothing was stored. Send it again.",
 }
 _HINT = "The timestamp is missing, no number, or more than five minutes away from this machine's clock."
+_UNREAD = {"body_too_large", "body_too_slow", "body_truncated", "upgrade_offered", "too_many_bodies"}
+"""What is answered without the whole body: the rest of the connection's bytes means nothing."""
+_CLOSE = (b"connection", b"close")
 _ONLY_POST = Fault("method_not_allowed", "Deliveries are sent with POST.")
 
 
-class _Gone(Exception):
-    """Whoever was sending has hung up."""
-
-
-def webhook(route: Route, desk: Desk, max_body: int) -> ASGIRouteHandler:
+def webhook(route: Route, desk: Desk, bodies: Bodies) -> ASGIRouteHandler:
     """Make the handler of one route."""
     for known in ("accepted", *_HINTS):  # a counter that begins at its first event hides that event from alerts
         of(DELIVERIES, route.source, known)
@@ -64,22 +67,22 @@ def webhook(route: Route, desk: Desk, max_body: int) -> ASGIRouteHandler:
             return
         started = time.perf_counter()
         try:
-            status, verdict, answer = await _take(scope, receive, route, desk, max_body)
-        except _Gone:
+            status, verdict, answer = await _take(scope, receive, route, desk, bodies)
+        except Gone:
             return
         of(DELIVERIES, route.source, verdict).inc()
         took.observe(time.perf_counter() - started)
-        await _answer(send, status, answer)
+        await _answer(send, status, answer, *([_CLOSE] if verdict in _UNREAD else []))
 
     return handle
 
 
 async def _take(
-    scope: HTTPScope, incoming: Receive, route: Route, desk: Desk, max_body: int
+    scope: HTTPScope, incoming: Receive, route: Route, desk: Desk, bodies: Bodies
 ) -> tuple[int, str, Answer | Fault]:
-    """The status, a word for it, and the body of the answer. Raises _Gone."""
+    """The status, a word for it, and the body of the answer. Raises Gone."""
     try:
-        delivery = await _read(scope, incoming, max_body, desk.now())
+        delivery = await _read(scope, incoming, bodies, desk.now())
         await desk.turns.take(len(delivery.body))
         return 200, "accepted", await receive(route, delivery, desk)
     except Refusal as refusal:
@@ -92,20 +95,10 @@ async def _take(
         return 503, "store_unavailable", Fault("store_unavailable", _HINTS["store_unavailable"])
 
 
-async def _read(scope: HTTPScope, incoming: Receive, max_body: int, now: int) -> Delivery:
-    """Read a request exactly as it was sent. Raises TooLarge without reading more than allowed, or _Gone."""
+async def _read(scope: HTTPScope, incoming: Receive, bodies: Bodies, now: int) -> Delivery:
+    """Read a request exactly as it was sent. Raises as `Bodies.read`."""
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    if int(headers.get("content-length") or 0) > max_body:
-        raise TooLarge("body_too_large")
-    body, more = b"", True
-    while more:
-        message: Any = await incoming()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > max_body:
-            raise TooLarge("body_too_large")
+    body = await bodies.read(headers, incoming)
     query = scope["query_string"]
     target = scope["raw_path"] + (b"?" + query if query else b"")
     return Delivery(

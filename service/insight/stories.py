@@ -94,10 +94,13 @@ class RuleSets:
 
 async def explain_story(rule_sets: RuleSets, story: Story, *, masked: bool = True) -> Explanation | None:
     """What every rule of its day makes of an event; None if those rules are not kept any more."""
+    rule_set = await rule_sets.of_version(story.entry.ruleset)
+    return None if rule_set is None else story_under(rule_set, story, masked=masked)
+
+
+def story_under(rule_set: RuleSet, story: Story, *, masked: bool = True) -> Explanation:
+    """What every rule of a set makes of an event."""
     entry = story.entry
-    rule_set = await rule_sets.of_version(entry.ruleset)
-    if rule_set is None:
-        return None
     return explained(rule_set, entry.event, entry.received_at, event_id=story.id, masked=masked)
 
 

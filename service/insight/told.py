@@ -14,6 +14,7 @@ from service.engine import Preview, Problem
 from service.engine.explain import ConditionVerdict, LeafVerdict
 from service.engine.rule import Mode
 from service.insight.masking import hide
+from service.insight.spoken import behind
 from service.insight.trial import Tried
 from service.insight.verdicts import Explained, Explanation, masked_steps
 from service.model import Event, Origin, PlanFailure
@@ -113,6 +114,8 @@ class ToldRun(Struct, frozen=True, kw_only=True):
     """When it ended (ms); 0 if it has not."""
     expires_at: int
     """Until when (ms) a person's retry may go on; 0 if there was none."""
+    behind: str
+    """What it waits behind in the lane of its object, in a sentence; told of a single event only."""
     steps: dict[str, ToldStep]
     """Number of the step, from 0 -> what it did."""
 
@@ -262,7 +265,10 @@ def _story(story: Story, masked: bool) -> dict[str, Any]:
         shadowed=list(entry.shadowed),
         failures=[_failure(failure, shown) for failure in entry.failures],
     )
-    runs = {rule: _run(run, shown) for rule, run in story.runs.items()}
+    waits = {
+        rule: behind(ahead, shown({"message": ahead.record.message})["message"]) for rule, ahead in story.behind.items()
+    }
+    runs = {rule: _run(run, waits.get(rule, ""), shown) for rule, run in story.runs.items()}
     return {"id": story.id, "entry": told, "runs": runs, "replayed": story.replayed}
 
 
@@ -284,12 +290,12 @@ def _failure(failure: PlanFailure, shown: Hide) -> ToldFailure:
     return msgspec.convert(_some(failure, ("message",), shown), ToldFailure)
 
 
-def _run(run: RunRecord, shown: Hide) -> ToldRun:
+def _run(run: RunRecord, waits: str, shown: Hide) -> ToldRun:
     steps = {
         str(number): msgspec.convert(_some(step, ("message", "result", "args", "answer"), shown), ToldStep)
         for number, step in sorted(run.steps.items())
     }
-    return msgspec.convert(_some(run, ("message",), shown) | {"steps": steps}, ToldRun)
+    return msgspec.convert(_some(run, ("message",), shown) | {"behind": waits, "steps": steps}, ToldRun)
 
 
 def _rule(one: Explained) -> ToldRule:

@@ -20,6 +20,10 @@ from service.sakari.line import Line
 BODY_LIMIT = 32 * 1024 * 1024
 """Bytes after decompression. A page of executions is some tens of kilobytes."""
 
+_REFUSAL_S = 2.0
+_REFUSAL_LIMIT = 64 * 1024
+"""For how long, and how far, the body of a refusal is read: its status alone decides."""
+
 _NOT_SENT = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -87,22 +91,23 @@ async def _send(line: Line, request: httpx.Request) -> Answer:
     response = await line.transport.handle_async_request(request)
     try:
         if response.status_code < httpx.codes.BAD_REQUEST:
-            return Answer(response.status_code, response.headers, await _read(response))
+            return Answer(response.status_code, response.headers, await _read(response, BODY_LIMIT))
         body = b""
         with contextlib.suppress(*_FAILURES):  # the status alone decides; the body only names the code
-            body = await _read(response)
+            async with asyncio.timeout(_REFUSAL_S):
+                body = await _read(response, _REFUSAL_LIMIT)
         return Answer(response.status_code, response.headers, body)
     finally:
         await response.aclose()
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(response: httpx.Response, limit: int) -> bytes:
     body = bytearray()
     plain = None if "content-encoding" in response.headers else response.stream
     # Unpacking costs even where nothing is packed.
     async for chunk in plain if isinstance(plain, httpx.AsyncByteStream) else response.aiter_bytes():
         body += chunk
-        if len(body) > BODY_LIMIT:
+        if len(body) > limit:
             raise _TooLarge
     return bytes(body)
 

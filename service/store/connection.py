@@ -12,7 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.store.disk import Disk
@@ -108,7 +108,7 @@ def pool(url: str, *, timeout_s: float, connections: int) -> ConnectionPool:
         "socket_timeout": timeout_s,
         "socket_connect_timeout": timeout_s,
         "retry": Retry(NoBackoff(), 1),
-        "retry_on_error": [RedisConnectionError],
+        "retry_on_error": [RedisConnectionError, ReadOnlyError],  # who was the primary once may not be it any more
     }
     if url.startswith(SENTINEL):
         return _sentinel_pool(url, bounds)

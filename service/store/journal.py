@@ -9,7 +9,7 @@ from msgspec import Struct
 from service.model import PlanFailure
 from service.store import keys
 from service.store.connection import Store
-from service.store.records import JournalEntry, RunRecord, run_record
+from service.store.records import JournalEntry, RunRecord, Waiting, run_record, waiting
 
 _entry = msgspec.msgpack.Decoder(JournalEntry)
 _PAGE = 500
@@ -75,6 +75,8 @@ class Story(Struct, frozen=True):
     """Rule id -> what its run did, those that a replay added too."""
     replayed: dict[str, str] = {}
     """Rule id -> version of the rule set, for the runs that a replay added."""
+    behind: dict[str, Waiting] = {}
+    """Rule id -> the run that its lane is at, for runs that wait behind another one; only `story` looks for it."""
 
     @property
     def states(self) -> dict[str, str]:
@@ -105,7 +107,20 @@ async def story(store: Store, event: Journalled) -> Story:
     """Fetch what came of an event."""
     fact, added = event.entry.event.fact_key, await replayed(store, event.id)
     runs = {rule: await ledger(store, f"{fact}/{rule}") for rule in dict.fromkeys((*event.entry.runs, *added))}
-    return Story(event.id, event.entry, runs, added)
+    told = Story(event.id, event.entry, runs, added)
+    return told if told.ended else msgspec.structs.replace(told, behind=await _behind(store, told))
+
+
+async def _behind(store: Store, told: Story) -> dict[str, Waiting]:
+    event = told.entry.event
+    first = await store.redis.zrange(keys.LANE + event.lane, 0, 0, withscores=True)
+    if not first:
+        return {}
+    member, occurred_at = first[0]
+    run_key = member.split(b" ", 2)[1].decode()
+    fields: dict[bytes, bytes] = await store.redis.hgetall(keys.RUN + run_key)  # type: ignore[misc]  # as below
+    at = waiting(event.lane, member, int(occurred_at), _flat(fields))
+    return {rule: at for rule, run in told.runs.items() if not run.ended and f"{event.fact_key}/{rule}" != run_key}
 
 
 async def stories(store: Store, events: Sequence[Journalled]) -> list[Story]:
@@ -141,7 +156,11 @@ async def ledger(store: Store, run_key: str) -> RunRecord:
 
 
 def _ledger(fields: dict[bytes, bytes]) -> RunRecord:
-    return run_record([part for pair in fields.items() for part in pair])
+    return run_record(_flat(fields))
+
+
+def _flat(fields: dict[bytes, bytes]) -> list[bytes]:
+    return [part for pair in fields.items() for part in pair]
 
 
 def _decoded(entry_id: bytes, fields: dict[bytes, bytes]) -> Journalled:

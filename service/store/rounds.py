@@ -20,7 +20,7 @@ Carrier = Callable[[list[Command], float], Awaitable[list[Any]]]
 """(commands, seconds) -> their answers, an error in place of each that was refused. Raises RedisError, OSError."""
 
 _TOO_LATE_S = 0.1
-"""Whoever has less patience left than this is not sent any more: it would only cut the round short for the others."""
+"""Whoever has less patience left than this is not sent any more."""
 
 
 class _Asked(Struct, eq=False):
@@ -68,31 +68,24 @@ class Rounds:
     async def _send(self, carry: Carrier) -> None:
         try:
             while self._waiting:
-                group, self._waiting = self._waiting, []
-                for asked, answer in zip(group, await self._answers(group, carry), strict=True):
-                    if asked.answer.done():
-                        continue  # whoever asked has been cancelled
-                    if isinstance(answer, Exception):
-                        asked.answer.set_exception(answer)
-                    else:
-                        asked.answer.set_result(answer)
+                asked, self._waiting = self._waiting, []
+                group = _in_time(asked)
+                for each, answer in zip(group, await self._answers(group, carry) if group else (), strict=True):
+                    _settle(each, answer)
         finally:
             self._idle.append(carry)
 
     async def _answers(self, group: list[_Asked], carry: Carrier) -> list[Any]:
-        now = time.monotonic()
-        in_time = [asked for asked in group if asked.until - now > _TOO_LATE_S]
-        if len(in_time) < len(group):
-            found = iter(await self._answers(in_time, carry) if in_time else ())
-            late = RedisTimeoutError("Redis did not answer in time")
-            return [next(found) if asked.until - now > _TOO_LATE_S else late for asked in group]
-        within_s = min(asked.until for asked in group) - now
+        within_s = max(asked.until for asked in group) - time.monotonic()
+        watch = _Watch(group)
         try:
             return await self._round(group, within_s, carry)
         except (RedisError, OSError) as error:
             return [error] * len(group)
         except Exception as error:  # noqa: BLE001  # what cannot be sent must not take the others with it
             return [error] if len(group) == 1 else [a for asked in group for a in await self._answers([asked], carry)]
+        finally:
+            watch.end()
 
     async def _round(self, group: list[_Asked], within_s: float, carry: Carrier) -> list[Any]:
         answers = await carry([asked.command for asked in group], within_s)
@@ -104,3 +97,40 @@ class Rounds:
             for n, answer in zip(unknown, again[len(loads) :], strict=True):
                 answers[n] = answer
         return answers
+
+
+class _Watch:
+    """Over a round: whoever has waited long enough is told so, while those who came later go on waiting."""
+
+    def __init__(self, group: list[_Asked]) -> None:
+        self._group = group
+        self._timer: asyncio.TimerHandle | None = None
+        self._look()
+
+    def _look(self) -> None:
+        waiting = [asked for asked in _in_time(self._group, 0.0) if not asked.answer.done()]
+        if waiting:
+            early_s = min(asked.until for asked in waiting) - time.monotonic()
+            self._timer = asyncio.get_running_loop().call_later(early_s, self._look)
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _in_time(group: list[_Asked], least_s: float = _TOO_LATE_S) -> list[_Asked]:
+    """Those who have patience left; the others are told that it took too long."""
+    now = time.monotonic()
+    for asked in group:
+        if asked.until - now <= least_s:
+            _settle(asked, RedisTimeoutError("Redis did not answer in time"))
+    return [asked for asked in group if asked.until - now > least_s]
+
+
+def _settle(asked: _Asked, answer: Any) -> None:
+    if asked.answer.done():
+        return  # whoever asked has been cancelled, or told already
+    if isinstance(answer, Exception):
+        asked.answer.set_exception(answer)
+    else:
+        asked.answer.set_result(answer)

@@ -13,7 +13,7 @@ import hiredis
 from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 Command = tuple[Any, ...]
@@ -54,10 +54,14 @@ class Wire:
             connection.socket_timeout = None  # a round has one bound for everything
         try:
             await connection.send_packed_command(packed, check_health=False)
-            return [await _answer(connection) for _ in range(answers)]
+            found = [await _answer(connection) for _ in range(answers)]
+            if any(isinstance(answer, ReadOnlyError) for answer in found):
+                # It was the primary once. Behind the address there may be another one by now: a new connection finds it.
+                raise RedisConnectionError("this Redis is a replica")  # noqa: TRY301
         except (RedisConnectionError, OSError):
             await self.close()
             raise
+        return found
 
     async def close(self) -> None:
         """Close the connection; the next round opens another one."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from service.actions import Action
@@ -15,6 +16,8 @@ from service.model import DEFAULT_ACCOUNT
 from service.sakari.client import Sakari
 from service.store import Store, rulesets
 from service.worker.backoff import Backoff
+
+log = structlog.get_logger("sluice.worker")
 
 _LOOK_AGAIN_MS = 60_000
 
@@ -74,6 +77,8 @@ class Desk(Struct, kw_only=True):
     """When this process last looked for work, also in vain (monotonic seconds): a worker that does not look is stuck."""
     named: Mapping[str, Sakari] = {}
     """Sakari accounts by name, beside the default one."""
+    warned_at: dict[str, int] = {}
+    """When the log last told of an account that this worker does not know (ms), by its name."""
 
     def idle_s(self) -> float:
         """For how many seconds this process has not looked for work."""
@@ -90,16 +95,27 @@ class Desk(Struct, kw_only=True):
         try:
             return self.named[name]
         except KeyError:
+            self._warn(name)
             message = f"this worker knows no account `{name}`: see SLUICE_SAKARI_ACCOUNTS"
             raise Retryable("account_unknown", message, due=self.now() + _LOOK_AGAIN_MS) from None
+
+    def _warn(self, name: str) -> None:
+        """Tell the log of an unknown account, once a minute at most: its lanes stand still until somebody acts."""
+        if self.now() - self.warned_at.get(name, 0) >= _LOOK_AGAIN_MS:
+            self.warned_at[name] = self.now()
+            hint = "its lanes wait: mend the rule's `account`, or add it to SLUICE_SAKARI_ACCOUNTS of this worker"
+            log.warning("account unknown", account=name, hint=hint)
 
 
 def bounded(value: Any, most: int) -> Any:
     """Give back plain JSON types, or their beginning as text if they are larger than `most` bytes encoded."""
-    encoded = msgspec.json.encode(value, enc_hook=str)
-    if len(encoded) > most:
-        return encoded[:most].decode(errors="replace") + "…"
-    return storable(msgspec.json.decode(encoded))
+    try:
+        encoded = msgspec.json.encode(value, enc_hook=str)
+        if len(encoded) > most:
+            return encoded[:most].decode(errors="replace") + "…"
+        return storable(msgspec.json.decode(encoded))
+    except RecursionError:
+        return "(nested too deeply to be kept)"
 
 
 def storable(value: Any) -> Any:

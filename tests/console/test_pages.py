@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from service.model import Misfit
-from service.store import Store, dead, keys, overview
+from service.store import Store, dead, keys, lanes, overview
 from service.store.pace import SharedPace
 from tests.cli.conftest import a_rule, an_event, rules_text
 from tests.console.conftest import NOW, Browser, browsing
@@ -49,6 +49,12 @@ async def test_a_story_says_why_a_rule_did_not_fire(browser: Browser) -> None:
     assert "only recorded" in page
 
 
+async def test_an_event_without_a_run_says_which_rule_was_nearest(browser: Browser) -> None:
+    await browser.sign_in()
+    (event,) = await browser.accept(an_event(stage="x"))
+    assert "nearest: one, stopped by contact.stage (is x)" in (await browser.get(f"/events/{event}")).text
+
+
 async def test_a_story_whose_rules_are_gone_says_so(browser: Browser) -> None:
     await browser.sign_in()
     (event,) = await browser.accept(an_event())
@@ -80,6 +86,18 @@ async def test_a_personal_number_that_stands_in_a_time_breaks_nothing(browser: B
     assert "179000" not in page.text.replace("1790000", "")
     told = await browser.http.get(f"/api/events/{event_id}", headers={"authorization": "Bearer viewer"})
     assert told.json()["runs"]["one"]["steps"]["0"]["at"] == NOW
+
+
+async def test_a_waiting_run_leads_to_what_it_waits_behind(browser: Browser) -> None:
+    await browser.sign_in()
+    first, second = await browser.accept(an_event("a", at=1), an_event("b", at=2))
+    (lane,) = await lanes.claim(browser.store, 1)
+    stands = {"state": "waiting", "reason": "account_unknown", "message": "this worker knows no account `salse`"}
+    await lanes.let_go(browser.store, lane, lanes.Notes(stands), due=2**50)
+    page = (await browser.get(f"/events/{second}")).text
+    assert f"It waits behind run one of event {first}: account_unknown" in page
+    assert f'/console/events/{first}">That event</a>' in page
+    assert "<code>salse</code>" in (await browser.get(f"/events/{first}")).text
 
 
 async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:

@@ -13,7 +13,8 @@ from prometheus_client import Counter, Histogram
 from service.observe import metrics
 from tests.deploy.manifests import ROOT, tool
 
-RULES: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "alerts" / "prometheus-rule.yaml").read_text())["spec"]
+MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "alerts" / "prometheus-rule.yaml").read_text())
+ANNOTATIONS, RULES = MANIFEST["metadata"]["annotations"], MANIFEST["spec"]
 ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"]}
 PAGES = ROOT / "docs" / "operations"
 
@@ -64,10 +65,16 @@ def test_a_query_for_what_nobody_tells_is_seen() -> None:
 def test_an_alert_has_a_severity_words_and_a_page(alert: str) -> None:
     rule = ALERTS[alert]
     assert rule["labels"]["severity"] in ("critical", "warning")
-    assert rule["annotations"].keys() == {"summary", "description", "runbook"}
-    page = ROOT / rule["annotations"]["runbook"]
+    assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
+    where, _, page_of = rule["annotations"]["runbook_url"].partition("/docs/")
+    assert where == ANNOTATIONS["sluice/runbooks"]
+    page = ROOT / "docs" / page_of
     assert page == PAGES / "alerts" / f"{alert}.md"
     assert page.read_text().startswith(f"# {alert}\n")
+
+
+def test_the_page_on_monitoring_tells_how_to_lead_them_elsewhere() -> None:
+    assert f"s|{ANNOTATIONS['sluice/runbooks']}/docs/|" in (PAGES / "monitoring.md").read_text()
 
 
 def test_every_page_has_its_alert() -> None:

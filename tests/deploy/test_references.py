@@ -1,6 +1,5 @@
 """What no schema can see between manifests: selectors meet pods, names exist, a host is one host."""
 
-import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,8 +8,6 @@ import pytest
 import yaml
 
 from service import app
-from service.actions import ACTIONS
-from service.engine import load
 from service.engine.folder import is_rule_file
 from service.settings import read
 from tests import shipped
@@ -254,15 +251,3 @@ def test_the_config_map_holds_every_rule_file_that_we_ship() -> None:
     (generator,) = yaml.safe_load((ROOT / "rules" / "Kustomization").read_text())["configMapGenerator"]
     assert set(shipped.CONTENT) <= set(generator["files"])
     assert not is_rule_file(Path("Kustomization"))
-
-
-@IN_OVERLAYS
-def test_the_rules_in_the_cluster_are_the_rules_of_the_folder(choice: str) -> None:
-    (rules,) = (
-        doc for doc in of_kind(documents(choice), "ConfigMap") if doc["metadata"]["name"].startswith("sluice-rules")
-    )
-    loaded = load({name: text.encode() for name, text in rules["data"].items()}, ACTIONS)
-    listed = {name: (shipped.FOLDER / name).read_bytes() for name in rules["data"]}
-    assert loaded.rule_set.version == load(listed, ACTIONS).rule_set.version
-    assert sum(map(len, rules["data"].values())) < 1024 * 1024
-    assert bool(re.fullmatch(r"sluice-rules-[a-z0-9]{10}", rules["metadata"]["name"])) == (choice != "development")

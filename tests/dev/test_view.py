@@ -52,7 +52,7 @@ def test_an_event_that_no_rule_wanted_says_so() -> None:
     assert "contact.updated  hubspot 62515  contact [/]7" in told
     assert "contact.stage = [bold]customer" in told
     assert "by user:9 (user)" in told
-    assert "no rule was meant for it" in told
+    assert "no rule matched" in told
     assert "changeFlag" not in told
     assert "contact.id" not in told
 

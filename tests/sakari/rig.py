@@ -117,14 +117,22 @@ def mocked(*answers: httpx.Response | Exception) -> tuple[Sakari, list[httpx.Req
 
 
 @contextlib.asynccontextmanager
-async def raw_server(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A server that answers every request with these bytes and closes; gives its URL and the request lines."""
+async def raw_server(answer: bytes, *, dribbles: bool = False) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server that answers every request with these bytes and closes; gives its URL and the request lines.
+
+    `dribbles`: it goes on with a byte from time to time instead of closing, for as long as anybody listens.
+    """
     lines: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         lines.append(head.partition(b"\r\n")[0])
         writer.write(answer)
+        with contextlib.suppress(ConnectionError):
+            while dribbles:
+                writer.write(b"1\r\nx\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.1)
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()

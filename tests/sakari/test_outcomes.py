@@ -108,6 +108,15 @@ async def test_a_call_is_bounded_from_first_to_last_byte(rig: Rig) -> None:
     assert (type(error), error.reason) == (Uncertain, "timeout")
 
 
+async def test_the_status_of_a_refusal_decides_though_its_body_never_ends(rig: Rig) -> None:
+    await rig.tokens.get()
+    answer = b"HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with raw_server(answer, dribbles=True) as (url, _), connect(url) as line:
+        error = await failed(write(Sakari(line, "demo", rig.tokens)))
+    assert isinstance(error, Retryable)
+    assert (error.reason, error.after_s) == ("rate_limited", 7.0)
+
+
 async def test_nobody_listening_means_that_a_write_did_not_happen() -> None:
     async with raw_server(b"") as (url, _):
         pass

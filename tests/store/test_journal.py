@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from service.model import Misfit
-from service.store import Store, accept, dead, journal, keys, rulesets
+from service.store import Store, accept, dead, journal, keys, lanes, rulesets
 from tests.store.conftest import NOW, MakePlan
 
 
@@ -91,3 +91,16 @@ async def test_a_rule_set_is_kept_by_its_version_and_lives_longer_when_kept_agai
 @pytest.mark.parametrize("first", ["0-0", "0000000-0"])
 async def test_nothing_stands_before_the_first_id(store: Store, first: str) -> None:
     assert await journal.back(store, before=first, most=1) == []
+
+
+async def test_a_waiting_run_is_told_what_its_lane_is_at(store: Store, make_plan: MakePlan) -> None:
+    for fact, at in (("a", NOW), ("b", NOW + 1)):
+        await accept(store, "hubspot", [make_plan(fact, at=at)], [], now=NOW)
+    (lane,) = await lanes.claim(store, 1)
+    stands = {"state": "waiting", "reason": "account_unknown", "message": "no account `salse`"}
+    await lanes.let_go(store, lane, lanes.Notes(stands), due=NOW * 2)
+    second, first = [await journal.story(store, event) for event in await journal.newest(store, 2)]
+
+    ahead = second.behind["r1"]
+    assert (ahead.event_id, ahead.run.rule, ahead.record.reason) == (first.id, "r1", "account_unknown")
+    assert first.behind == {}

@@ -77,13 +77,31 @@ async def test_whoever_has_waited_too_long_is_not_sent_and_costs_the_others_noth
     late = asyncio.create_task(rounds.ask("ECHO", "late"))
     await asyncio.sleep(0.5)
     fresh = asyncio.create_task(rounds.ask("ECHO", "fresh"))
-    with pytest.raises(TimeoutError):
+    with pytest.raises(RedisTimeoutError):
         await stuck
     recorder.go_on.set()
     with pytest.raises(RedisTimeoutError):
         await late
     assert await fresh == "fresh"
     assert recorder.rounds == [[("ECHO", "stuck")], [("ECHO", "fresh")]]
+
+
+async def test_patience_is_each_ones_own() -> None:
+    """Whoever came first is told in time, and does not end the round for those who came later."""
+    recorder = Recorder()
+    rounds = Rounds([recorder.round], 0.6)
+    stuck = asyncio.create_task(rounds.ask("ECHO", "stuck"))
+    await recorder.begun.wait()
+    early = asyncio.create_task(rounds.ask("ECHO", "early"))
+    await asyncio.sleep(0.3)
+    late = asyncio.create_task(rounds.ask("ECHO", "late"))
+    with pytest.raises(RedisTimeoutError):
+        await stuck  # at 0.6; now the others go, early with next to no patience left
+    with pytest.raises(RedisTimeoutError):
+        await early
+    assert not late.done()
+    recorder.go_on.set()
+    assert await late == "late"
 
 
 async def test_what_cannot_be_sent_costs_only_itself(store: Store) -> None:

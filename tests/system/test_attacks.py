@@ -51,6 +51,13 @@ def test_an_answer_with_a_huge_number_can_be_recorded() -> None:
     assert bounded({"x": 10**50}, 4096) == {"x": str(10**50)}
 
 
+def test_an_answer_that_is_nested_too_deeply_is_not_kept_and_breaks_nothing() -> None:
+    nested: list[object] = []
+    for _ in range(600):
+        nested = [nested]
+    assert bounded({"data": nested}, 4096) == "(nested too deeply to be kept)"
+
+
 def test_values_cannot_control_the_terminal() -> None:
     assert view.printable("\x1b]0;x\x07\x1b[31mred\nline") == "\ufffd]0;x\ufffd\ufffd[31mred\ufffdline"
 
@@ -78,3 +85,17 @@ async def test_the_admin_api_takes_no_nesting_for_a_fault_of_its_own(installatio
     headers = {"authorization": "Bearer admin-new", "content-type": "application/json"}
     assert (await installation.http.post(url, content=b"[" * 100_000, headers=headers)).status_code == 400
     assert (await installation.get("/api/schema/openapi.json")).status_code == 404
+
+
+@pytest.mark.parametrize("offered", ["h2c", "TLS/1.0", "websocket"])
+async def test_a_delivery_that_offers_another_protocol_is_not_taken_for_an_empty_one(
+    installation: Installation, offered: str
+) -> None:
+    """The HTTP parser drops the body of such a request; Java's clients send them over plain HTTP."""
+    before = len(await dead.newest(installation.store, 100))
+    headers = {"connection": "Upgrade", "upgrade": offered, "x-sluice-secret": "workflow-secret"}
+    answer = await installation.deliver(
+        "/webhooks/hubspot/workflow", {"hs_object_id": 5, "portalId": 1}, headers=headers
+    )
+    assert (answer.status_code, answer.json()["error"]) == (400, "upgrade_offered")
+    assert len(await dead.newest(installation.store, 100)) == before

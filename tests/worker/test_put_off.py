@@ -101,11 +101,15 @@ async def test_a_run_of_an_account_that_this_worker_does_not_know_looks_again(be
     bench = bench_of_sales
     bench.desk = replace(bench.desk, named={})
     await bench.happen("a")
-    await bench.drain()
+    with capture_logs() as logs:
+        await bench.drain()
+        with pytest.raises(Retryable):
+            bench.desk.account("sales")
     record = await bench.ledger("a")
     assert (record.state, record.reason, record.tries) == ("waiting", "account_unknown", 0)
     assert "`sales`" in record.message
     assert bench.far.calls == []
+    assert [one["account"] for one in logs if one["event"] == "account unknown"] == ["sales"], "once a minute at most"
 
 
 @pytest.fixture
