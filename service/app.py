@@ -35,7 +35,7 @@ from service.insight.stories import RuleSets
 from service.observe import logs, trace_config, traces
 from service.settings import Found, IngressSettings, StoreSettings
 from service.sources.delivery import Delivery, Route, Verified
-from service.store import Store, durability, open_store
+from service.store import Store, durability, open_store, why_silent
 from service.worker.main import options
 
 log = structlog.get_logger("sluice.ingress")
@@ -135,7 +135,7 @@ async def check(settings: Found) -> None:
         for warning in await durability.check(opened):
             log.warning(warning)
     except (RedisError, OSError, TimeoutError) as error:
-        log.warning("Redis does not answer; until it does, senders are told to come back", error=type(error).__name__)
+        log.warning("Redis does not answer; until it does, senders are told to come back", reason=why_silent(error))
     finally:
         await opened.close()
 

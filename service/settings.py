@@ -274,12 +274,21 @@ def given(name: str) -> str | None:
 
 
 def environment() -> dict[str, str]:
-    """The environment for commands that a person types: a `sluice dev` running in this folder is found without further ado.
+    """The environment for commands that a person types, with what `from_dev` adds. Never used by `serve` and `work`."""
+    return {**os.environ, **from_dev()}
 
-    What is set in the real environment wins. Never used by `serve` and `work`.
+
+def from_dev() -> dict[str, str]:
+    """Give the settings of a `sluice dev` running in this folder that are not set in the real environment.
+
+    None if that names a Redis of its own: then the person means another installation, and half of each would be neither.
     """
     lines = DEV_FILE.read_text(encoding="utf-8").splitlines() if DEV_FILE.is_file() else []
-    return {**dict(line.split("=", 1) for line in lines), **os.environ}
+    found = dict(line.split("=", 1) for line in lines)
+    meant = os.environ.get("SLUICE_REDIS_URL")
+    if os.environ.get("SLUICE_REDIS_URL_FILE") or (meant and meant != found.get("SLUICE_REDIS_URL")):
+        return {}
+    return {name: value for name, value in found.items() if not {name, f"{name}_FILE"} & os.environ.keys()}
 
 
 def _values(kind: type[Struct], prefix: str, environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:

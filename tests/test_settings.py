@@ -177,12 +177,31 @@ def test_no_secret_is_in_a_repr_or_a_message() -> None:
 def test_a_running_dev_is_found_and_the_real_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SLUICE_PORT", "1")
-    monkeypatch.delenv("SLUICE_HOST", raising=False)
+    for name in ("SLUICE_HOST", "SLUICE_REDIS_URL", "SLUICE_REDIS_URL_FILE"):
+        monkeypatch.delenv(name, raising=False)
     assert "SLUICE_HOST" not in settings.environment()
 
     settings.DEV_FILE.parent.mkdir(parents=True)
     settings.DEV_FILE.write_text("SLUICE_HOST=h=1\nSLUICE_PORT=2\n")
     assert (settings.environment()["SLUICE_HOST"], settings.environment()["SLUICE_PORT"]) == ("h=1", "1")
+    monkeypatch.setenv("SLUICE_HOST_FILE", "host")
+    assert settings.from_dev() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "taken"),
+    [("REDIS_URL", "redis://dev", True), ("REDIS_URL", "redis://other", False), ("REDIS_URL_FILE", "file", False)],
+)
+def test_a_running_dev_is_left_alone_if_another_redis_is_named(
+    name: str, value: str, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for unset in ("SLUICE_HOST", "SLUICE_REDIS_URL", "SLUICE_REDIS_URL_FILE"):
+        monkeypatch.delenv(unset, raising=False)
+    settings.DEV_FILE.parent.mkdir(parents=True)
+    settings.DEV_FILE.write_text("SLUICE_REDIS_URL=redis://dev\nSLUICE_HOST=h\n")
+    monkeypatch.setenv(f"SLUICE_{name}", value)
+    assert ("SLUICE_HOST" in settings.environment()) is taken
 
 
 def test_one_variable_may_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

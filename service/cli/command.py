@@ -38,17 +38,25 @@ def command(function: Callable[..., Coroutine[Any, Any, int | None]]) -> Callabl
     return run
 
 
+def environment() -> dict[str, str]:
+    """Give the environment, with what a `sluice dev` running in this folder adds; it is told if that adds anything."""
+    if settings.from_dev():
+        told = f"Settings that are not set come from {settings.DEV_FILE}: a `sluice dev` runs in this folder."
+        err.print(told, style="dim", highlight=False, soft_wrap=True)
+    return settings.environment()
+
+
 @asynccontextmanager
 async def opened() -> AsyncIterator[Store]:
     """Open the store of the installation that the environment names, or of the `sluice dev` that runs here."""
-    environ = settings.environment()
+    environ = environment()
     if "SLUICE_REDIS_URL" not in environ and "SLUICE_REDIS_URL_FILE" not in environ:
         raise SettingsError(["SLUICE_REDIS_URL is not set, and no `sluice dev` runs in this folder"])
     found = settings.read({settings.ClientSettings: "SLUICE_"}, environ)
     store = open_store(found.of(settings.ClientSettings).redis_url, Options())
     try:
-        if not await store.answers():
-            raise SettingsError(["SLUICE_REDIS_URL: nothing answers there"])
+        if silence := await store.silence():
+            raise SettingsError([f"SLUICE_REDIS_URL: {silence}"])
         yield store
     finally:
         await store.close()

@@ -1,8 +1,7 @@
 """What `sluice doctor` looks at here: settings, Redis, rules. Each check changes nothing, and shows no secret."""
 
-import os
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,17 +11,21 @@ from redis.exceptions import RedisError
 
 from service import app, settings
 from service.actions import ACTIONS
-from service.engine import Rule, load, read_folder
+from service.engine import Rule
 from service.errors import SettingsError
+from service.ingress.rulebook import look
 from service.model import DEFAULT_ACCOUNT
-from service.settings import AccountsSettings, IngressSettings, SakariSettings, StoreSettings
-from service.store import Store, durability, open_store
+from service.settings import AccountsSettings, Found, IngressSettings, SakariSettings, StoreSettings
+from service.store import Store, durability, open_store, rulesets, why_silent
 from service.worker import main as worker
 
 Environ = Mapping[str, str]
 Mark = Literal["ok", "warn", "bad", "unchecked"]
 
-_ROLES: dict[str, dict[Any, str]] = {"sluice serve": app.WANTED, "sluice work": {**worker.WANTED}}
+_ROLES: dict[str, tuple[Mapping[Any, str], Callable[[Found], list[str]]]] = {
+    "sluice serve": (app.WANTED, app.faults),
+    "sluice work": (worker.WANTED, lambda _: []),
+}
 ACCOUNTS = {SakariSettings: "SLUICE_SAKARI_", AccountsSettings: "SLUICE_SAKARI_"}
 """Settings of the accounts of Sakari, and their prefixes."""
 
@@ -40,18 +43,18 @@ class Finding(Struct, frozen=True):
 
 def check_settings(environ: Environ) -> Iterator[Finding]:
     """The settings of the roles that are set up here, and what looks like a setting and is none."""
-    for role, wanted in _ROLES.items():
+    for role, (wanted, faults) in _ROLES.items():
         if not _is_meant(wanted, environ):
             yield Finding("settings", "unchecked", f"nothing of `{role}` is set here", f"run this where `{role}` runs")
             continue
         try:
-            found = settings.read(wanted, _without_spill(environ))
+            found = settings.read(wanted, environ, faults)
         except SettingsError as error:
             yield from (Finding("settings", "bad", problem, f"`{role}` would not start") for problem in error.problems)
         else:
             yield Finding("settings", "ok", f"`{role}` has what it needs")
-            yield from _spill(environ) if IngressSettings in found else ()
-    both = {kind: prefix for wanted in _ROLES.values() for kind, prefix in wanted.items()}
+            yield from _spill(found) if IngressSettings in found else ()
+    both = {kind: prefix for wanted, _ in _ROLES.values() for kind, prefix in wanted.items()}
     for name in settings.unknown(both, environ):
         yield Finding("settings", "warn", name, "correct it, or remove it")
 
@@ -70,32 +73,35 @@ async def check_redis(environ: Environ) -> AsyncIterator[Finding]:
     except SettingsError as error:
         yield Finding("redis", "bad", str(error))
     except (RedisError, OSError, TimeoutError) as error:
-        what = f"no answer ({type(error).__name__})"
-        yield Finding("redis", "bad", what, "is it running, is the address right, does it want a password?")
+        yield Finding("redis", "bad", why_silent(error), "is it running, and is SLUICE_REDIS_URL right?")
     finally:
         await store.close()
 
 
 async def check_rules(environ: Environ) -> AsyncIterator[Finding]:
-    """The rules folder, as lint sees it."""
+    """The rules folder, as lint sees it, and what is in force in place of what is broken."""
     folder = Path(environ.get("SLUICE_RULES") or "rules")
     if not folder.is_dir():
         yield Finding("rules", "unchecked", f"there is no folder `{folder}` here", "run this where `sluice serve` runs")
         return
-    loaded = load(read_folder(folder), ACTIONS)
-    errors = sum(problem.severity == "error" for problem in loaded.problems)
-    warnings = len(loaded.problems) - errors
+    last = await _last_rules(environ)
+    rules = look(folder, last or {}, ACTIONS)
+    kept = rules.kept
+    errors = sum(problem.severity == "error" for problem in kept.problems)
+    warnings = len(kept.problems) - errors
     see = f"see `sluice rules lint {folder}`"
     if errors:
-        yield Finding(
-            "rules", "bad", f"{_many(errors, 'error')} in `{folder}`: the rules of those files are not used", see
-        )
+        unknown = "" if last is not None else "; what is in force instead, only Redis knows"
+        yield Finding("rules", "bad", f"{_many(errors, 'error')} in `{folder}`{unknown}", see)
+    if last is not None:
+        for sentence in rules.instead:
+            yield Finding("rules", "bad", sentence)
     if warnings:
         yield Finding("rules", "warn", _many(warnings, "warning"), see)
-    for finding in _strange_accounts(loaded.rule_set.rules, environ):
+    for finding in _strange_accounts(kept.rule_set.rules, environ):
         yield finding
-    live = sum(rule.mode == "live" for rule in loaded.rule_set.rules)
-    others = len(loaded.rule_set.rules) - live
+    live = sum(rule.mode == "live" for rule in kept.rule_set.rules)
+    others = len(kept.rule_set.rules) - live
     shown = f"{_many(live, 'live rule')}" + (f", {others} in shadow or off" if others else "")
     yield Finding("rules", "ok" if live else "warn", shown, "" if live else "no event will lead to a call of Sakari")
 
@@ -103,14 +109,25 @@ async def check_rules(environ: Environ) -> AsyncIterator[Finding]:
 def read_settings(wanted: Mapping[Any, str], environ: Environ) -> settings.Found | None:
     """Settings, or None if some are missing or malformed: that is told elsewhere."""
     try:
-        return settings.read(wanted, _without_spill(environ))
+        return settings.read(wanted, environ)
     except SettingsError:
         return None
 
 
-def _without_spill(environ: Environ) -> Environ:
-    """Reading that setting makes the folder, and a doctor makes nothing."""
-    return {name: value for name, value in environ.items() if not name.startswith("SLUICE_SPILL_DIR")}
+async def _last_rules(environ: Environ) -> Mapping[str, str] | None:
+    """The files of the rule set in force, by name; None if Redis cannot be asked."""
+    found = read_settings({StoreSettings: "SLUICE_"}, environ)
+    if found is None:
+        return None
+    wanted = found.of(StoreSettings)
+    store = open_store(wanted.redis_url, worker.options(wanted), timeout_s=3.0)
+    try:
+        kept = await rulesets.in_force(store)
+    except (RedisError, OSError, TimeoutError):
+        return None
+    finally:
+        await store.close()
+    return kept[1] if kept else {}
 
 
 async def _redis(store: Store) -> AsyncIterator[Finding]:
@@ -147,13 +164,10 @@ def _strange_accounts(rules: Iterable[Rule], environ: Environ) -> Iterator[Findi
         yield Finding("rules", "bad", what, "add it there, or correct the rules: their runs wait until then")
 
 
-def _spill(environ: Environ) -> Iterator[Finding]:
-    folder = environ.get("SLUICE_SPILL_DIR", "")
-    if not folder and any(environ[name] for name in environ if name.startswith("SLUICE_PIPEDRIVE_")):
+def _spill(found: Found) -> Iterator[Finding]:
+    if not found.of(IngressSettings).spill_dir and any(route.spills for route in app.make_routes(found)):
         what = "there is no SLUICE_SPILL_DIR: while Redis is away, Pipedrive's deliveries get a 503 and may be lost"
         yield Finding("settings", "warn", what, "name a folder on a disk that lasts")
-    elif Path(folder).is_dir() and not os.access(folder, os.W_OK):
-        yield Finding("settings", "bad", f"SLUICE_SPILL_DIR: the folder `{folder}` cannot be written")
 
 
 def _is_meant(wanted: Mapping[Any, str], environ: Environ) -> bool:

@@ -15,7 +15,7 @@ from service.errors import StepError
 from service.model import DEFAULT_ACCOUNT
 from service.sakari.client import Sakari
 from service.sakari.line import connect
-from service.sakari.token import Tokens
+from service.sakari.token import Tokens, settings_of
 from service.settings import IngressSettings, SakariSettings, StoreSettings
 from service.sources import SOURCES
 
@@ -48,13 +48,14 @@ async def check_sakari(environ: Environ) -> AsyncIterator[Finding]:
         return
     for name, account in {DEFAULT_ACCOUNT: found.of(SakariSettings), **found.named}.items():
         who = f"account `{name}`: " if found.named else ""
-        async for finding in _account(account):
+        async for finding in _account(name, account):
             yield structs.replace(finding, what=who + finding.what)
 
 
-async def _account(account: SakariSettings) -> AsyncIterator[Finding]:
+async def _account(name: str, account: SakariSettings) -> AsyncIterator[Finding]:
     async with connect(account.url) as line:
-        tokens = Tokens(line, account.client_id, account.client_secret, cache=_OwnToken(), clock=time.time)
+        login = account.client_id, account.client_secret
+        tokens = Tokens(line, *login, cache=_OwnToken(), clock=time.time, settings=settings_of(name))
         sakari = Sakari(line, account.account_id, tokens, within_s=15.0)
         try:
             token = await tokens.get()

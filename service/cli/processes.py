@@ -10,7 +10,7 @@ import structlog
 import uvicorn
 
 from service import app, settings
-from service.cli.command import command, out, tell_settings
+from service.cli.command import command, environment, out, tell_settings
 from service.dev.main import dev as run_dev
 from service.dev.samples import configured_routes, find
 from service.dev.samples import send as send_delivery
@@ -108,7 +108,7 @@ async def sandbox(options: tuple[str, ...]) -> None:
 @command
 async def send(source: str, fixture: str, fresh: bool, url: str | None, fixtures: Path) -> int:
     """Send a delivery, signed as SOURCE would, to a running ingress. FIXTURE is a name, or a folder with request.http."""
-    environ = settings.environment()
+    environ = environment()
     address = url or environ.get("SLUICE_PUBLIC_URL")
     if address is None:
         raise SettingsError(

@@ -115,8 +115,8 @@ async def _check_redis(url: str) -> None:
         raise NotStarted(faults[0])
     store = open_store(url, Options())
     try:
-        if not await store.answers():
-            raise NotStarted("SLUICE_REDIS_URL: nothing answers there; unset it to get an embedded Redis")
+        if silence := await store.silence():
+            raise NotStarted(f"SLUICE_REDIS_URL: {silence}; unset it to get an embedded Redis")
     finally:
         await store.close()
 

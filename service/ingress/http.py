@@ -71,19 +71,17 @@ def readyz(desk: Desk, store: Store) -> HTTPRouteHandler:
     async def handle() -> Response[bytes]:
         """Say whether this process can do its work, and what is wrong."""
         # A probe waits for seconds only, and takes silence for "not ready".
-        redis = await store.answers(within_s=1)
+        silence = await store.silence(within_s=1)
         # While Redis is down this process still answers its senders as it should (503, or the spill folder),
         # so it stays ready: taking it away would turn HubSpot's 503 into a refused connection, and lose Pipedrive's events.
         ready = desk.rules.usable
         problems = desk.rules.problems
-        if not redis:
-            problems.append(
-                "Redis does not answer: HubSpot is told to come back, Pipedrive is spilled to disk if allowed"
-            )
+        if silence:
+            problems.append(f"Redis: {silence}; HubSpot is told to come back, Pipedrive is spilled to disk if allowed")
         problems += desk.complaints.fresh(desk.now())
         spilled = desk.spill.state().deliveries if desk.spill else 0
         rule_set = desk.rules.rule_set
-        report = Readiness(ready, problems, rule_set.version, len(rule_set.rules), redis, spilled)
+        report = Readiness(ready, problems, rule_set.version, len(rule_set.rules), not silence, spilled)
         return _json(report, 200 if ready else 503)
 
     return handle

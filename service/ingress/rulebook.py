@@ -39,13 +39,17 @@ class InForce(Struct, frozen=True, kw_only=True):
     @property
     def problems(self) -> list[str]:
         """What is wrong, for people: the folder, which old versions stay, and every mistake with its place."""
+        return [*self.instead, *(render(problem) for problem in self.kept.problems)]
+
+    @property
+    def instead(self) -> list[str]:
+        """What is in force in place of what is broken, in sentences."""
         lost = sorted(self.kept.broken - self.kept.held)
         return [
             *([self.folder] if self.folder else []),
             *([_WAITS] if self.kept.waits else []),
             *(f"{name} is broken: its last good version stays in force" for name in sorted(self.kept.held)),
             *(f"{name} is broken, and no good version of it is known: its rules are not in force" for name in lost),
-            *(render(problem) for problem in self.kept.problems),
         ]
 
 
@@ -158,6 +162,11 @@ class RuleBook:
         await rulesets.keep(self._store, rule_set.version, rule_set.files)
         await rulesets.announce(self._store, rule_set.version, if_none=self._announced)
         self._kept = self._announced = True
+
+
+def look(folder: Path, last: Mapping[str, str], actions: Mapping[str, ActionKind]) -> InForce:
+    """Give what an ingress that starts with this folder would decide by. `last`: the files of the rule set in force."""
+    return _load(_look(folder), last, actions, was_usable=False)
 
 
 def _look(folder: Path) -> _Seen:

@@ -35,7 +35,7 @@ OUR_WORDS = {
     "ACCT-002": "the account's plan is invalid",
     "ACCT-003": "the account has no customer in the payment system",
     "ACCT-006": "the account has not enough credit: top it up, then retry",
-    "ACCT-008": "the account id is invalid: check SLUICE_SAKARI_ACCOUNT_ID",
+    "ACCT-008": "the account id is invalid: check SLUICE_SAKARI_ACCOUNT_ID, or that of the named account",
     "ACCT-010": "this machine's IP address is blocked",
     "ACCT-012": "the account may text pre-approved contacts only until it is on a paid plan",
     "ACCT-014": "only the primary account may do this",

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from service.errors import Permanent, Retryable, StepError
+from service.model import DEFAULT_ACCOUNT
 from service.sakari.exchange import Answer, exchange
 from service.sakari.line import Line
 from service.sakari.outcome import retry_after
@@ -34,6 +35,11 @@ _OAUTH_ERRORS = frozenset(
     }
 )
 """RFC 6749, section 5.2: only these words are ever repeated from an answer."""
+
+
+def settings_of(account: str) -> str:
+    """How the names of an account's settings begin."""
+    return SETTINGS if account == DEFAULT_ACCOUNT else f"{SETTINGS}{account.upper()}_"
 
 
 class Token(Struct, frozen=True, array_like=True):

@@ -4,7 +4,7 @@
 """
 
 from service.store.accept import Receipt, accept
-from service.store.connection import Store, open_store
+from service.store.connection import Store, open_store, why_silent
 from service.store.options import Options
 
-__all__ = ["Options", "Receipt", "Store", "accept", "open_store"]
+__all__ = ["Options", "Receipt", "Store", "accept", "open_store", "why_silent"]

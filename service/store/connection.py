@@ -12,8 +12,8 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, RedisError
 
 from service.store.disk import Disk
 from service.store.options import Options
@@ -45,12 +45,20 @@ class Store(Struct, frozen=True):
         return await (self.durable if durably else self.quick).run(self.scripts[script], keys, args)
 
     async def answers(self, *, within_s: float = 5.0) -> bool:
-        """Tell whether Redis answers at all. Without the bound, a silent network could hold this up for twice its timeout."""
+        """Tell whether Redis answers at all."""
+        return not await self.silence(within_s=within_s)
+
+    async def silence(self, *, within_s: float = 5.0) -> str:
+        """Say why Redis does not answer; empty if it does.
+
+        Without the bound, a silent network could hold this up for twice its timeout.
+        """
         try:
             async with asyncio.timeout(within_s):
-                return bool(await self.redis.ping())
-        except (RedisError, OSError, TimeoutError):
-            return False
+                await self.redis.ping()
+        except (RedisError, OSError, TimeoutError) as error:
+            return why_silent(error)
+        return ""
 
     async def close(self) -> None:
         """Wait for what is under way, and close every connection."""
@@ -64,6 +72,13 @@ class Store(Struct, frozen=True):
         if isinstance(own, SentinelConnectionPool):
             for sentinel in own.sentinel_manager.sentinels:
                 await sentinel.aclose()
+
+
+def why_silent(error: Exception) -> str:
+    """Say in our own words why Redis does not answer."""
+    if isinstance(error, AuthenticationError):
+        return "the server refused the user or the password, or wants one"
+    return f"nothing answers there ({type(error).__name__})"
 
 
 def open_store(url: str, options: Options, *, timeout_s: float = 5.0, connections: int = 64) -> Store:

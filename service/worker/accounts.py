@@ -9,7 +9,7 @@ from service.sakari.client import Sakari
 from service.sakari.gate import Gate
 from service.sakari.line import Line, connect
 from service.sakari.snapshots import Snapshots
-from service.sakari.token import SETTINGS, Tokens
+from service.sakari.token import Tokens, settings_of
 from service.settings import Found, SakariSettings
 from service.store import Store
 from service.store.pace import SharedPace
@@ -30,8 +30,9 @@ async def open_accounts(stack: contextlib.AsyncExitStack, settings: Found, store
 def make_sakari(line: Line, name: str, account: SakariSettings, store: Store) -> Sakari:
     """Make the client of one account."""
     cache = SharedToken(store, f"{account.account_id}:{_hash(account.client_id)}")
-    prefix = SETTINGS if name == DEFAULT_ACCOUNT else f"{SETTINGS}{name.upper()}_"
-    tokens = Tokens(line, account.client_id, account.client_secret, cache=cache, clock=time.time, settings=prefix)
+    tokens = Tokens(
+        line, account.client_id, account.client_secret, cache=cache, clock=time.time, settings=settings_of(name)
+    )
     credentials = _hash(account.account_id, account.client_id, account.client_secret, account.url)
     pace = SharedPace(store, name, rate=account.rate, burst=account.burst, credentials=credentials)
     snapshots = Snapshots(SnapshotShelf(store, account.account_id), now=time.time)

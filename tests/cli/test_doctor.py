@@ -9,10 +9,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from service import settings
 from service.cli import main
 from service.dev.processes import embedded_redis
 from service.sandbox.state import Fault, Settings
-from service.store import Options, open_store
+from service.store import Options, Store, open_store, rulesets
 from tests.sakari.rig import Rig, rigged, served
 
 RULES = Path(__file__).parents[2] / "rules"
@@ -57,10 +58,47 @@ WORK = {
 
 def test_with_nothing_set_it_says_what_it_could_not_look_at() -> None:
     result = doctor()
-    assert result.exit_code == 0
+    assert result.exit_code == 2
     assert "nothing of `sluice serve` is set here" in result.stdout
-    assert result.stdout.rstrip().endswith("All is well, as far as it was looked at.")
+    assert "No installation was looked at. Set SLUICE_REDIS_URL" in result.stdout
     assert {mark for findings in told().values() for mark, _ in findings} == {"unchecked"}
+
+
+def test_rules_alone_are_no_installation(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "good.yaml").write_text((RULES / "hubspot-contacts.yaml").read_text())
+    assert told()["rules"][-1][0] == "ok"
+    assert doctor().exit_code == 2
+    assert "No installation was looked at" in doctor().stdout
+
+
+def test_what_is_set_elsewhere_is_told_as_far_as_it_was_looked_at(redis_url: str) -> None:
+    result = doctor(REDIS_URL=redis_url)
+    assert result.exit_code == 0
+    assert result.stdout.rstrip().endswith("All is well, as far as it was looked at.")
+
+
+def test_hubspot_alone_needs_no_spill_folder(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {**SERVE, "REDIS_URL": redis_url, "SPILL_DIR": ""}
+    if Path("/proc/self").is_dir():
+        monkeypatch.chdir("/proc/self")  # a folder that nobody may write, as in a container
+    assert told(**environ)["settings"][0] == ("ok", "`sluice serve` has what it needs")
+    assert [mark for mark, _ in told(**environ)["settings"]] == ["ok", "unchecked"]
+    pipedrive = {"PIPEDRIVE_USER": "pipe", "PIPEDRIVE_PASSWORD": "drive"}
+    assert told(**environ, **pipedrive)["settings"][1][1].startswith("there is no SLUICE_SPILL_DIR")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_that_no_source_has_a_secret_is_told(redis_url: str) -> None:
+    environ = {**SERVE, "REDIS_URL": redis_url, "HUBSPOT_CLIENT_SECRET": ""}
+    assert told(**environ)["settings"][0][1].startswith("no source has a secret")
+
+
+def test_where_settings_come_from_is_told(redis_url: str) -> None:
+    settings.DEV_FILE.parent.mkdir(parents=True)
+    settings.DEV_FILE.write_text("SLUICE_REDIS_URL=redis://127.0.0.1:9/0\n")
+    assert "Settings that are not set come from var/dev/environment" in doctor().stderr
+    assert "Settings" not in doctor(REDIS_URL=redis_url).stderr
 
 
 def test_settings_that_are_missing_are_named_all_at_once(redis_url: str) -> None:
@@ -80,8 +118,21 @@ def test_a_redis_that_is_well_and_one_that_is_not_there(redis_url: str) -> None:
     assert "answers in" in whats[0]
     result = doctor(REDIS_URL="redis://:hidden@127.0.0.1:9/0")
     assert result.exit_code == 1
-    assert "no answer (ConnectionError)" in result.stdout
+    assert "nothing answers there (ConnectionError)" in result.stdout
     assert "hidden" not in result.stdout
+
+
+@pytest.mark.parametrize("login", ["", ":hidden@", "who:hidden@"])
+async def test_a_redis_that_refuses_the_password_is_not_taken_for_an_absent_one(tmp_path: Path, login: str) -> None:
+    (tmp_path / "redis").mkdir()
+    async with embedded_redis(tmp_path / "redis") as url:
+        store = open_store(url, Options())
+        await store.redis.config_set("requirepass", "right")
+        await store.close()
+        result = await to_thread(doctor, REDIS_URL=url.replace("//", f"//{login}"))
+    assert result.stdout.count("the server refused the user or the password, or wants one") == 1
+    assert "hidden" not in result.stdout
+    assert result.exit_code == 1
 
 
 async def test_a_redis_that_would_lose_events_is_told_apart(tmp_path: Path) -> None:
@@ -100,11 +151,27 @@ def test_rules_are_told_as_lint_sees_them(tmp_path: Path) -> None:
     (tmp_path / "rules" / "bad.yaml").write_text("version: 1\nrules:\n  - id: x\n")
     assert doctor().exit_code == 1
     (error, live) = told()["rules"]
-    assert error == ("bad", "2 errors in `rules`: the rules of those files are not used")
+    assert error == ("bad", "2 errors in `rules`; what is in force instead, only Redis knows")
     assert live[0] == "ok"
     (tmp_path / "rules" / "bad.yaml").unlink()
     (tmp_path / "rules" / "good.yaml").write_text("version: 1\nrules: []\n")
     assert told()["rules"][-1] == ("warn", "0 live rules")
+
+
+async def test_what_is_in_force_in_place_of_a_broken_file_is_told(store: Store, redis_url: str, tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    good = (RULES / "hubspot-contacts.yaml").read_text()
+    await rulesets.keep(store, "v1", {"a.yaml": good})
+    await rulesets.announce(store, "v1")
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / "rules" / name).write_text("version: 1\nrules:\n  - id: x\n")
+    errors, *instead, _, live = (await to_thread(told, REDIS_URL=redis_url))["rules"]
+    assert errors[1].endswith("errors in `rules`")
+    assert instead == [
+        ("bad", "a.yaml is broken: its last good version stays in force"),
+        ("bad", "b.yaml is broken, and no good version of it is known: its rules are not in force"),
+    ]
+    assert live[0] == "ok"
 
 
 def test_the_address_that_crms_call(redis_url: str, tmp_path: Path) -> None:
@@ -155,6 +222,13 @@ def test_every_account_is_looked_at_and_rules_may_name_no_other(redis_url: str, 
     what = "rules name the account `suport`, which is not among SLUICE_SAKARI_ACCOUNTS"
     assert ("bad", what) in found["rules"]
     assert [what.partition(":")[0] for _, what in found["sakari"]] == ["account `default`", "account `support`"]
+
+
+async def test_the_settings_of_the_account_that_is_refused_are_named(rig: Rig, redis_url: str) -> None:
+    sales = {"SAKARI_SALES_ACCOUNT_ID": "demo", "SAKARI_SALES_CLIENT_ID": "x", "SAKARI_SALES_CLIENT_SECRET": "x"}
+    environ = {"REDIS_URL": redis_url, **WORK, "SAKARI_URL": rig.url, "SAKARI_ACCOUNTS": "sales", **sales}
+    (refused,) = [what for mark, what in (await to_thread(told, **environ))["sakari"] if mark == "bad"]
+    assert "check SLUICE_SAKARI_SALES_CLIENT_ID and SLUICE_SAKARI_SALES_CLIENT_SECRET" in refused
 
 
 def test_a_sakari_that_is_not_there(redis_url: str) -> None:
