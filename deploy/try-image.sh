@@ -37,10 +37,10 @@ run() {
   while [ "$1" != -- ]; do settings+=(--setenv "${1%%=*}" "${1#*=}"); shift; done
   shift
   # Bound by file descriptor: as another user one may not walk through the folders that buildah keeps its layers in.
-  exec bwrap --ro-bind "/proc/self/fd/9" / --proc /proc --dev /dev --tmpfs /tmp --chdir /tmp \
+  exec bwrap --ro-bind "/proc/self/fd/9" / --proc /proc --dev /dev --tmpfs /tmp --ro-bind "/proc/self/fd/8" /tmp/rules --chdir /tmp \
     --unshare-all --share-net --uid 65532 --gid 65532 --cap-drop ALL --die-with-parent --clearenv \
-    --setenv PATH /opt/sluice/bin:/usr/local/bin:/usr/bin --setenv PYTHONDONTWRITEBYTECODE 1 --setenv SLUICE_RULES /rules \
-    "${settings[@]}" "$@" 9<"$root"
+    --setenv PATH /opt/sluice/bin:/usr/local/bin:/usr/bin --setenv PYTHONDONTWRITEBYTECODE 1 --setenv SLUICE_RULES /tmp/rules \
+    "${settings[@]}" "$@" 8<rules 9<"$root"
 }
 
 (run -- sluice --version)

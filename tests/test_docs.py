@@ -132,6 +132,12 @@ def test_every_command_in_the_docs_exists_and_takes_what_it_is_given(line: str) 
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nobody_is_told_to_install_another_project(page: Path) -> None:
+    """The public package index has a `sluice` that is not ours."""
+    assert re.findall(r"pip install\b.* '?sluice\b", page.read_text()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_to_a_heading_find_it(page: Path) -> None:
     for path, anchor in re.findall(r"\]\(((?!https?:)[^)#]*)#([^)]+)\)", page.read_text()):
         target = page.parent / path if path else page

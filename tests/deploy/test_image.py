@@ -69,7 +69,7 @@ def test_the_builder_gets_what_it_copies_and_little_else() -> None:
         for path in line.split():
             assert _sent(path), path
     assert _sent(f"{package}/app.py")
-    for path in (".git/config", "tests/conftest.py", "docs/sakari.md", ".env", "rules/hubspot-contacts.test.yaml"):
+    for path in (".git/config", "tests/conftest.py", "docs/sakari.md", ".env", "rules/hubspot-contacts.yaml"):
         assert not _sent(path), path
 
 

@@ -94,7 +94,7 @@ traces.stop()
 def test_without_the_extra_everything_works_and_the_log_says_what_is_missing() -> None:
     (line,) = map(json.loads, _python(WITHOUT).splitlines())
     assert line["event"] == "no traces"
-    assert "pip install 'sluice[traces]'" in line["hint"]
+    assert "pip install '.[traces]'" in line["hint"]
 
 
 def test_what_the_sdk_cannot_make_sense_of_costs_the_traces_and_nothing_else() -> None:
