@@ -8,7 +8,7 @@ import msgspec
 from rich.markup import escape
 
 from service.insight.masking import hide
-from service.insight.spoken import behind
+from service.insight.spoken import behind, retried
 from service.model import Event
 from service.observe.mask import mask
 from service.store.journal import Story
@@ -68,6 +68,9 @@ def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
     why = f"  {escape(run.message)}" if run.message else ""
     why += f"  [dim]added by a replay under {story.replayed[rule]}[/]" if rule in story.replayed else ""
     told = [f"    {_MARKS[run.state]} [bold]{escape(rule)}[/]  {run.state}{took}{tries}{why}"]
+    if run.retries:
+        message = hide(run.died_message, story.entry.event) if masked else run.died_message
+        told.append(f"        {escape(retried(run, message))} {day(run.retried_at)}")
     if rule in story.behind:
         ahead = story.behind[rule]
         message = hide(ahead.record.message, story.entry.event) if masked else ahead.record.message

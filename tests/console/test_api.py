@@ -202,7 +202,7 @@ async def test_the_api_tells_what_the_console_shows(browser: Browser) -> None:
     assert verdicts["one"]["stopped_by"]["path"] == "contact.stage"
     (letter,) = await dead.newest(browser.store, 5)
     dropped = await browser.http.post("/api/dead/drop", json={"ids": [letter.id]}, headers=ADMIN)
-    assert dropped.json() == {"done": 1, "gone": 0, "refused": 0}
+    assert dropped.json() == {"done": 1, "gone": 0, "refused": 0, "ids": [letter.id]}
 
 
 async def test_a_rule_is_tried_on_an_event(browser: Browser) -> None:
