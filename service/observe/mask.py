@@ -1,7 +1,6 @@
 """Hiding personal data in what people are shown by default."""
 
 import re
-from collections.abc import Set
 from typing import Any
 
 HIDDEN = "•••"
@@ -36,7 +35,7 @@ def _looks_personal(text: str, name: str) -> bool:
     return _EMAIL.search(text) is not None or ((text.startswith("+") or not _KEY.search(name)) and holds_phone(text))
 
 
-def mask(value: Any, name: str = "", ids: Set[str] = frozenset()) -> Any:
+def mask(value: Any, name: str = "", ids: frozenset[str] = frozenset()) -> Any:
     """Give back plain data with everything hidden whose name or form suggests personal data.
 
     `ids`: texts that are known to be no phone numbers, whatever their form. Under a telling name they are hidden all the same.

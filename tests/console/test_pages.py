@@ -111,6 +111,8 @@ async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
     assert "ada@example.com" not in page
     assert "Try again" not in page
     assert "ada@example.com" in (await browser.post(f"/dead/{letter.id}", {})).text
+    nowhere = (await browser.get("/events/yesterday")).text
+    assert "<code>yesterday</code> is no event id" in nowhere
     answer = await browser.post("/settle", {"what": "retry", "ids": [letter.id]})
     refused = (await browser.http.get(answer.headers["location"])).text
     assert "hold no run" in refused
@@ -212,6 +214,7 @@ async def test_the_playground_tells_mistakes_and_what_a_rule_would_do(browser: B
     broken = (await browser.post("/playground", {"text": good.replace("event:", "evnt:"), "event": event})).text
     assert "R202" in broken
     assert "did you mean" in broken
+    assert broken.count("a rule has no key") == 1
     for form, told in (
         ({"text": good, "event": "nonsense"}, "is no event id"),
         ({"text": good, "event": "1-1"}, "no event 1-1"),
