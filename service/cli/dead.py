@@ -78,9 +78,7 @@ async def show_dead(letter_id: str, unmasked: bool, as_json: bool) -> None:
         out.print(view.printable(f"{name:<12} {value}"), highlight=False, markup=False, soft_wrap=True)
     for line in view.lines(story, masked=not unmasked) if story else []:
         out.print(line, highlight=False, soft_wrap=True)
-    if letter.kind == "rule":
-        again = f"sluice events replay {event_id}" if event_id else "sluice events replay"
-        out.print(f"    Mend the rule; then `{again}` runs the event through it.", style="dim", highlight=False)
+    out.print(f"    {told.advice}", style="dim", highlight=False, markup=False)
 
 
 @dead_letters.command("retry")
@@ -116,7 +114,7 @@ async def _settle(
         chosen = await dead.ids(store, which) if everything else list(letter_ids)
         if everything and not yes:
             click.confirm(f"{what} {len(chosen)} dead letters?", abort=True)
-        settled = await dead.settle(store, what, chosen, now=now_ms())
+        settled = await dead.settle(store, what, chosen, now=now_ms(), by="command line")
     word = {"retry": "back in their lanes", "drop": "dropped"}[what]
     out.print(f"{settled.done} {word}.", highlight=False)
     if settled.gone:
@@ -129,6 +127,7 @@ async def _settle(
 def _facts(told: ToldLetter) -> dict[str, str]:
     """What there is to say of a letter, line by line."""
     facts = msgspec.structs.asdict(told)
+    del facts["advice"]
     facts |= {name: view.day(facts[name]) for name in ("at", "occurred_at") if facts[name]}
     if facts.pop("size") and not told.body:
         facts["body"] = f"{told.size} bytes (--unmasked shows them)"

@@ -18,6 +18,7 @@ from litestar.types import Guard
 from service.console import session
 from service.console.desk import Desk
 from service.console.render import PRIVATE
+from service.insight.throttle import Throttle
 
 log = structlog.get_logger("sluice.console")
 
@@ -66,7 +67,7 @@ def from_here(request: Asked, desk: Desk) -> None:
 
 def doors(desk: Desk) -> list[HTTPRouteHandler]:
     """Make the pages that need no session."""
-    throttle = session.Throttle()
+    throttle = Throttle()
 
     @get("/sign-in")
     async def ask(next: FromQuery[str] = "") -> Response[str]:  # noqa: A002 - the word in the address

@@ -1,6 +1,6 @@
 """Dead letters: what could not be done, to be tried again or dropped."""
 
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import structlog
@@ -13,6 +13,8 @@ from litestar.response import Redirect
 from service.console.desk import Desk, who
 from service.console.doors import may_act
 from service.console.render import PRIVATE
+from service.insight.advice import advice
+from service.insight.settling import settle as settle_letters
 from service.observe.mask import mask
 from service.store import dead
 from service.store.dead import Which
@@ -48,14 +50,14 @@ def letters(desk: Desk) -> list[HTTPRouteHandler]:
             messages=shown,
             total=total,
             chosen=chosen,
-            said=_said(said),
+            **_said(said),
             most=_MOST,
         )
 
     @get("/dead/{letter_id:str}")
     async def show_dead(request: Asked, letter_id: FromPath[str]) -> Response[str]:
         letter = await _letter(desk, letter_id)
-        return desk.page("letter.html", who(request), letter=letter, message=mask(letter.message), body=None)
+        return desk.page("letter.html", who(request), **_shown(letter, mask(letter.message), None))
 
     @post("/dead/{letter_id:str}", status_code=200, guards=[may_act])
     async def show_body(request: Asked, letter_id: FromPath[str]) -> Response[str]:
@@ -63,7 +65,7 @@ def letters(desk: Desk) -> list[HTTPRouteHandler]:
         letter = await _letter(desk, letter_id)
         log.warning("personal data shown", dead_letter=letter.id)
         body = letter.body.decode(errors="replace")
-        return desk.page("letter.html", who(request), letter=letter, message=letter.message, body=body)
+        return desk.page("letter.html", who(request), **_shown(letter, letter.message, body))
 
     @post("/settle", status_code=303, guards=[may_act])
     async def settle(request: Asked) -> Response[Any]:
@@ -72,12 +74,16 @@ def letters(desk: Desk) -> list[HTTPRouteHandler]:
         what, ids = form.get("what"), [str(one) for one in form.getall("ids", [])][:_MOST]
         if what not in ("retry", "drop"):
             raise ValidationException("Say what is to be done with them: retry or drop.")
-        settled = await dead.settle(desk.store, "retry" if what == "retry" else "drop", ids, now=desk.now())
-        log.info("dead letters settled", what=what, done=settled.done, gone=settled.gone, refused=settled.refused)
+        verb: Literal["retry", "drop"] = "retry" if what == "retry" else "drop"
+        settled = await settle_letters(desk.store, verb, ids, now=desk.now(), by="console")
         said = f"{what}-{settled.done}-{settled.gone}-{settled.refused}"
         return Redirect(f"{desk.base}/dead?{urlencode({'said': said})}", status_code=303, headers=PRIVATE)
 
     return [list_dead, show_dead, show_body, settle]
+
+
+def _shown(letter: DeadLetter, message: str, body: str | None) -> dict[str, Any]:
+    return {"letter": letter, "message": message, "body": body, "advice": advice(letter)}
 
 
 async def _letter(desk: Desk, letter_id: str) -> DeadLetter:
@@ -87,17 +93,19 @@ async def _letter(desk: Desk, letter_id: str) -> DeadLetter:
     return letter
 
 
-def _said(text: str) -> list[str]:
-    """What was done a moment ago, in sentences."""
+def _said(text: str) -> dict[str, Any]:
+    """What was done a moment ago, in sentences, and the look of the box that they stand in."""
     what, *numbers = text.split("-")
     if what not in ("retry", "drop") or len(numbers) != 3 or not all(n.isdecimal() and len(n) < 7 for n in numbers):
-        return []
+        return {"said": [], "look": ""}
     done, gone, refused = map(int, numbers)
     first = f"{done} back in line: they are tried again now." if what == "retry" else f"{done} dropped."
     if not done + gone + refused:
         first = "Nothing was chosen."
-    return [
+    look = "bad" if refused else "good" if done else ""
+    sentences = [
         first,
         *([f"{gone} had been taken care of already."] if gone else []),
-        *([f"{refused} hold no run that could be tried again."] if refused else []),
+        *([f"{refused} hold no run that could be tried again: open them to see what to do."] if refused else []),
     ]
+    return {"said": sentences, "look": look}

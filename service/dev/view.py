@@ -8,9 +8,8 @@ import msgspec
 from rich.markup import escape
 
 from service.insight.masking import hide
-from service.insight.spoken import behind
+from service.insight.spoken import behind, retried
 from service.model import Event
-from service.observe.mask import mask
 from service.store.journal import Story
 from service.store.records import RunRecord, StepRecord
 
@@ -54,7 +53,8 @@ def lines(
 def head(event: Event, at: int, event_id: str, *, masked: bool = False) -> list[str]:
     """Tell what happened, in two lines of rich markup. `at`: when it came in (ms)."""
     where = f"{event.source} {event.account}  {event.object_type} {event.object_id or '?'}"
-    facts = ", ".join(_pair(path, event.values[path], masked) for path in _telling(event.values, event.changed)[:6])
+    told = hide(event.values, event) if masked else event.values
+    facts = ", ".join(_pair(path, told[path]) for path in _telling(event.values, event.changed)[:6])
     by = f"by {escape(event.actor or 'nobody named')} ({event.origin})"
     return [
         f"[cyan]●[/] [bold]{escape(event.type)}[/]  {escape(where)}  [dim]{_clock(at)}  {event_id}[/]",
@@ -68,23 +68,29 @@ def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
     why = f"  {escape(run.message)}" if run.message else ""
     why += f"  [dim]added by a replay under {story.replayed[rule]}[/]" if rule in story.replayed else ""
     told = [f"    {_MARKS[run.state]} [bold]{escape(rule)}[/]  {run.state}{took}{tries}{why}"]
+    if run.retries:
+        message = hide(run.died_message, story.entry.event) if masked else run.died_message
+        told.append(f"        {escape(retried(run, message))} {day(run.retried_at)}")
     if rule in story.behind:
         ahead = story.behind[rule]
         message = hide(ahead.record.message, story.entry.event) if masked else ahead.record.message
         told.append(f"        {escape(behind(ahead, message))}")
-    return told + [_step(number, step, masked) for number, step in sorted(run.steps.items())]
+    return told + [_step(number, step, story.entry.event, masked) for number, step in sorted(run.steps.items())]
 
 
-def _step(number: int, step: StepRecord, masked: bool) -> str:
+def _step(number: int, step: StepRecord, event: Event, masked: bool) -> str:
+    def shown(part: Any) -> Any:
+        return hide(part, event) if masked else part
+
     parts = [f"        {_MARKS[step.state]} step {number + 1} {step.do}"]
     if step.args is not None:
-        parts.append(escape(short(mask(step.args) if masked else step.args)))
+        parts.append(escape(short(shown(step.args))))
     if step.result:
-        parts.append("→ " + ", ".join(_pair(path, value, masked) for path, value in step.result.items()))
+        parts.append("→ " + ", ".join(_pair(path, value) for path, value in shown(step.result).items()))
     if step.state != "done":
         parts.append(escape(f"{step.state}: {step.reason}"))
         if step.answer is not None:
-            parts.append("[dim]answered[/] " + escape(short(mask(step.answer) if masked else step.answer)))
+            parts.append("[dim]answered[/] " + escape(short(shown(step.answer))))
     else:
         parts.append(f"[dim]{step.took_ms} ms[/]")
     return "  ".join(parts)
@@ -97,8 +103,8 @@ def _telling(values: dict[str, Any], changed: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _pair(path: str, value: Any, masked: bool) -> str:
-    return escape(f"{path} = {short(mask(value, path) if masked else value)}")
+def _pair(path: str, value: Any) -> str:
+    return escape(f"{path} = {short(value)}")
 
 
 def short(value: Any) -> str:

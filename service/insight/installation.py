@@ -42,6 +42,7 @@ class Installation(Struct, frozen=True, kw_only=True):
     retried: tuple[int, ...]
     """Goes at a run that failed and will be repeated."""
     died: tuple[int, ...]
+    """What became a dead letter: runs that failed, rules that could not be planned, deliveries that made no sense."""
     median_ms: tuple[int | None, ...]
     """By minute: within how long half of the runs had ended, from acceptance on; None where none ended."""
     slow_ms: int | None
@@ -61,7 +62,7 @@ async def installation(store: Store, *, now: int) -> Installation:
         accepted=tuple(minute.total("accepted") for minute in minutes),
         ended=tuple(minute.total("run") - minute.counts.get("run retrying", 0) for minute in minutes),
         retried=tuple(minute.counts.get("run retrying", 0) for minute in minutes),
-        died=tuple(minute.counts.get("run dead", 0) for minute in minutes),
+        died=tuple(minute.counts.get("run dead", 0) + minute.total("failed", "misfit") for minute in minutes),
         median_ms=tuple(overview.took_ms([minute], 0.5) for minute in minutes),
         slow_ms=overview.took_ms(minutes, 0.95),
         recent_median_ms=overview.took_ms(minutes[-_RECENT:], 0.5),

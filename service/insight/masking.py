@@ -12,14 +12,21 @@ _SHORTEST, _SHORTEST_NUMBER = 4, 6
 
 def hide(value: Any, event: Event) -> Any:
     """Plain data, masked by name and form, and wherever it repeats a personal value of the event in any case of letters."""
-    personal = {text.casefold() for text in _personal(event)}
-    return _without(mask(value), personal)
+    ids = known_ids(event)
+    personal = {text.casefold() for text in _personal(event, ids)}
+    return _without(mask(value, "", ids), personal)
 
 
-def _personal(event: Event) -> Iterator[str]:
+def known_ids(event: Event) -> frozenset[str]:
+    """The event's own ids: of digits like a phone number, but the CRM's, and shown wherever they stand."""
+    given = (event.object_id, event.account, event.values.get(f"{event.object_type}.id"))
+    return frozenset(text for text in map(str, given) if text.isascii() and text.isdecimal())
+
+
+def _personal(event: Event, ids: frozenset[str]) -> Iterator[str]:
     for values in (event.values, event.before):
         for path, value in values.items():
-            yield from _hidden(value, mask(value, path))
+            yield from _hidden(value, mask(value, path, ids))
 
 
 def _hidden(value: Any, shown: Any) -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from service.store.records import Waiting
+from service.store.records import RunRecord, Waiting
 
 _LONGEST = 80
 
@@ -23,6 +23,14 @@ def value(given: Any) -> str:
 def is_warning(problem: str) -> bool:
     """Whether a problem with the rules, in words, is one that keeps nothing from being used."""
     return ": warning R" in problem.partition("\n")[0]
+
+
+def retried(run: RunRecord, died_message: str) -> str:
+    """What came before a person had a run tried again. `died_message`: with personal data hidden if it should be."""
+    times = "once" if run.retries == 1 else f"{run.retries} times, last"
+    by = f" by the {run.retried_by}" if run.retried_by else ""
+    why = f"{run.died_of}, {died_message}" if died_message else run.died_of
+    return f"died {times}: {why}; retried{by} at"
 
 
 def behind(ahead: Waiting, message: str) -> str:

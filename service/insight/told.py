@@ -13,6 +13,7 @@ from msgspec import Struct
 from service.engine import Preview, Problem
 from service.engine.explain import ConditionVerdict, LeafVerdict
 from service.engine.rule import Mode
+from service.insight.advice import advice
 from service.insight.masking import hide
 from service.insight.spoken import behind
 from service.insight.trial import Tried
@@ -114,6 +115,15 @@ class ToldRun(Struct, frozen=True, kw_only=True):
     """When it ended (ms); 0 if it has not."""
     expires_at: int
     """Until when (ms) a person's retry may go on; 0 if there was none."""
+    retries: int
+    """How often a person had it tried again after it had died."""
+    died_of: str
+    """Why it died before the last retry, in a fixed word; empty if it was never retried."""
+    died_message: str
+    retried_at: int
+    """When it was retried last (ms); 0 if it never was."""
+    retried_by: str
+    """Where the person asked for that: `console`, `admin API` or `command line`."""
     behind: str
     """What it waits behind in the lane of its object, in a sentence; told of a single event only."""
     steps: dict[str, ToldStep]
@@ -197,6 +207,8 @@ class ToldLetter(Struct, frozen=True, kw_only=True):
     """Bytes of the delivery that made no sense; 0 for the other kinds."""
     body: str | None
     """Those bytes as text; null unless personal data was asked for."""
+    advice: str
+    """What to do about it."""
 
 
 class ToldTrial(Struct, frozen=True, kw_only=True):
@@ -244,6 +256,7 @@ def told_trial(tried: Tried) -> ToldTrial:
 def told_letter(letter: DeadLetter, *, masked: bool = True) -> ToldLetter:
     """Tell a dead letter."""
     shown = plain(letter) | {"size": len(letter.body), "body": None if masked else letter.body.decode(errors="replace")}
+    shown["advice"] = advice(letter)
     if masked:
         shown["message"] = mask(letter.message)
     return msgspec.convert(shown, ToldLetter)
@@ -295,7 +308,7 @@ def _run(run: RunRecord, waits: str, shown: Hide) -> ToldRun:
         str(number): msgspec.convert(_some(step, ("message", "result", "args", "answer"), shown), ToldStep)
         for number, step in sorted(run.steps.items())
     }
-    return msgspec.convert(_some(run, ("message",), shown) | {"behind": waits, "steps": steps}, ToldRun)
+    return msgspec.convert(_some(run, ("message", "died_message"), shown) | {"behind": waits, "steps": steps}, ToldRun)
 
 
 def _rule(one: Explained) -> ToldRule:

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct
 
 from service.engine import Preview, Rule, RuleSet, RuleVerdict, explain, preview
 from service.engine.explain import ConditionVerdict, LeafVerdict
-from service.insight.masking import hide
+from service.insight.masking import hide, known_ids
 from service.model import Event
 from service.observe.mask import mask
 
@@ -59,24 +59,26 @@ def _masked(one: Explained, event: Event) -> Explained:
     if not one.near:
         return one
     verdict = one.verdict
-    conditions = verdict.conditions and _masked_condition(verdict.conditions)
+    ids = known_ids(event)
+    conditions = verdict.conditions and _masked_condition(verdict.conditions, ids)
     stopped = verdict.stopped_by
     if isinstance(stopped, LeafVerdict):
-        stopped = _masked_leaf(stopped)
+        stopped = _masked_leaf(stopped, ids)
     verdict = msgspec.structs.replace(verdict, conditions=conditions, stopped_by=stopped)
     return Explained(verdict=verdict, steps=masked_steps(one.steps, event))
 
 
-def _masked_condition(verdict: ConditionVerdict) -> ConditionVerdict:
+def _masked_condition(verdict: ConditionVerdict, ids: frozenset[str]) -> ConditionVerdict:
     if isinstance(verdict, LeafVerdict):
-        return _masked_leaf(verdict)
-    return msgspec.structs.replace(verdict, parts=tuple(map(_masked_condition, verdict.parts)))
+        return _masked_leaf(verdict, ids)
+    return msgspec.structs.replace(verdict, parts=tuple(_masked_condition(part, ids) for part in verdict.parts))
 
 
-def _masked_leaf(leaf: LeafVerdict) -> LeafVerdict:
-    actual = UNSET if leaf.actual is UNSET else mask(leaf.actual, leaf.path)
-    return msgspec.structs.replace(leaf, actual=actual, expected=mask(leaf.expected))
+def _masked_leaf(leaf: LeafVerdict, ids: frozenset[str]) -> LeafVerdict:
+    actual = UNSET if leaf.actual is UNSET else mask(leaf.actual, leaf.path, ids)
+    return msgspec.structs.replace(leaf, actual=actual, expected=mask(leaf.expected, "", ids))
 
 
 def _masked_event(event: Event) -> Event:
-    return msgspec.structs.replace(event, values=mask(event.values), before=mask(event.before))
+    ids = known_ids(event)
+    return msgspec.structs.replace(event, values=mask(event.values, "", ids), before=mask(event.before, "", ids))

@@ -35,14 +35,17 @@ def _looks_personal(text: str, name: str) -> bool:
     return _EMAIL.search(text) is not None or ((text.startswith("+") or not _KEY.search(name)) and holds_phone(text))
 
 
-def mask(value: Any, name: str = "") -> Any:
-    """Give back plain data with everything hidden whose name or form suggests personal data."""
+def mask(value: Any, name: str = "", ids: frozenset[str] = frozenset()) -> Any:
+    """Give back plain data with everything hidden whose name or form suggests personal data.
+
+    `ids`: texts that are known to be no phone numbers, whatever their form. Under a telling name they are hidden all the same.
+    """
     if isinstance(value, dict):
-        return {key: mask(inner, str(key)) for key, inner in value.items()}
+        return {key: mask(inner, str(key), ids) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [mask(inner, name) for inner in value]
+        return [mask(inner, name, ids) for inner in value]
     if value is None or isinstance(value, bool):
         return value
-    if is_personal(name) or (isinstance(value, str) and _looks_personal(value, name)):
+    if is_personal(name) or (isinstance(value, str) and value not in ids and _looks_personal(value, name)):
         return HIDDEN
     return value

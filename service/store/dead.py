@@ -79,15 +79,16 @@ async def _read(store: Store, ids: list[bytes]) -> list[DeadLetter | None]:
     return [_letter.decode(blob) if blob else None for blob in blobs]
 
 
-async def retry(store: Store, letter: DeadLetter, *, expires_at: int) -> bool:
-    """Put the run of a letter back into its lane, with its ledger: steps that are done stay done.
+async def retry(store: Store, letter: DeadLetter, *, expires_at: int, by: str = "") -> bool:
+    """Put the run of a letter back into its lane, with its ledger: steps that are done stay done, and why it died is kept.
 
-    `expires_at`: until when (ms) it may be tried this time. False if the letter was gone. Only letters of kind `run` can be
-    retried; raises ValueError for the others.
+    `expires_at`: until when (ms) it may be tried this time; `by`: where a person asked for it. False if the letter was gone.
+    Only letters of kind `run` can be retried; raises ValueError for the others.
     """
     if letter.kind != "run":
         raise ValueError(f"a dead letter of kind `{letter.kind}` holds no run that could be tried again")
     pairs = ["state", "retrying", "reason", "", "message", "", "tries", 0, "expires_at", expires_at]
+    pairs += ["died_of", letter.reason, "died_message", letter.message, "retried_by", by]
     args = ["", keys.DEAD_LETTER + letter.id, letter.id, letter.lane, letter.occurred_at, letter.member]
     revived = await store.run(
         "revive",
@@ -103,6 +104,8 @@ class Settled(Struct, frozen=True):
     done: int
     gone: int
     refused: int
+    ids: tuple[str, ...] = ()
+    """Those with which it was done."""
 
 
 async def ids(store: Store, which: Which) -> list[str]:
@@ -110,20 +113,23 @@ async def ids(store: Store, which: Which) -> list[str]:
     return [letter.id async for letter in find(store, which)]
 
 
-async def settle(store: Store, what: Literal["retry", "drop"], letter_ids: Sequence[str], *, now: int) -> Settled:
-    """Retry letters, each for another day, or drop them."""
-    done = gone = refused = 0
+async def settle(
+    store: Store, what: Literal["retry", "drop"], letter_ids: Sequence[str], *, now: int, by: str
+) -> Settled:
+    """Retry letters, each for another day, or drop them. `by`: where a person asked for it, `console` say."""
+    done: list[str] = []
+    gone = refused = 0
     for letter_id in letter_ids:
         letter = await read(store, letter_id)
         if letter is None:
             gone += 1
         elif what == "retry" and letter.kind != "run":
             refused += 1
-        elif await (retry(store, letter, expires_at=now + DAY_MS) if what == "retry" else drop(store, letter)):
-            done += 1
+        elif await (retry(store, letter, expires_at=now + DAY_MS, by=by) if what == "retry" else drop(store, letter)):
+            done.append(letter_id)
         else:
             gone += 1
-    return Settled(done, gone, refused)
+    return Settled(len(done), gone, refused, tuple(done))
 
 
 async def drop(store: Store, letter: DeadLetter) -> bool:

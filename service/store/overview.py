@@ -19,7 +19,7 @@ class Minute(Struct, frozen=True):
     """`accepted|redelivered|overlapping|misfit <source>`: events. `live|shadow|failed <rule>`: rules that matched.
     `refused <source> <reason>`: deliveries that were turned away; both are words of ours, so there are few.
     `run <state>`: goes at a run, by what they came to (`retrying`: will be tried again). `took <n>`: runs that ended at most
-    √2ⁿ ms after their event was accepted, and later than √2ⁿ⁻¹ ms."""
+    √2ⁿ ms after their event was accepted, and later than √2ⁿ⁻¹ ms; none that a person had retried."""
 
     def total(self, *kinds: str) -> int:
         """Sum what was counted under some first words, over all sources, rules or states."""

@@ -63,6 +63,14 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     ended_at: int = 0
     expires_at: int = 0
     """Given to a dead letter's run when a person retries it; takes the place of the run's own."""
+    retries: int = 0
+    """How often a person had it tried again after it had died."""
+    died_of: str = ""
+    """Why it died before the last retry, in a fixed word."""
+    died_message: str = ""
+    retried_at: int = 0
+    retried_by: str = ""
+    """Where the person asked for the last retry: `console`, `admin API`, `command line`."""
     steps: dict[int, StepRecord] = {}
 
     @property
@@ -168,5 +176,10 @@ def run_record(ledger: list[bytes]) -> RunRecord:
         put_off=int(fields.get("put_off", 0)),
         ended_at=int(fields.get("ended_at", 0)),
         expires_at=int(fields.get("expires_at", 0)),
+        retries=int(fields.get("retries", 0)),
+        died_of=fields.get("died_of", b"").decode(),
+        died_message=fields.get("died_message", b"").decode(),
+        retried_at=int(fields.get("retried_at", 0)),
+        retried_by=fields.get("retried_by", b"").decode(),
         steps={int(n[5:]): _step.decode(v) for n, v in fields.items() if n.startswith("step:")},
     )

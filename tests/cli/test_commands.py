@@ -239,7 +239,9 @@ def test_a_dead_letter_is_shown_and_its_body_only_when_asked(installed: Callable
     assert "member" not in shown.output
 
     (delivery,) = (letter for letter in installed(lambda store: dead.newest(store, 10)) if letter.kind == "delivery")
-    assert "16 bytes (--unmasked shows them)" in sluice("dead", "show", delivery.id).output
+    masked = sluice("dead", "show", delivery.id).output
+    assert "16 bytes (--unmasked shows them)" in masked
+    assert "let the CRM send it again; then drop this letter" in " ".join(masked.split())
     assert "ada@example.com?" in sluice("dead", "show", delivery.id, "--unmasked").output
 
 
@@ -253,6 +255,8 @@ def test_a_dead_letter_can_be_retried_once(installed: Callable[..., Any]) -> Non
     assert record.state == "retrying"
     assert record.expires_at > NOW
     assert installed(lambda store: store.redis.zcard(keys.READY)) == 1
+    told = " ".join(sluice("events", "show", event).output.split())
+    assert "died once: http_400, refused; retried by the command line at 20" in told
 
 
 def test_only_a_run_can_be_retried(installed: Callable[..., Any]) -> None:

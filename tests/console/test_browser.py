@@ -1,5 +1,6 @@
 """The console as a person uses it: a real browser, a real installation. Needs Chromium (Debian: `apt-get install chromium`)."""
 
+import asyncio
 import contextlib
 import shutil
 import time
@@ -12,7 +13,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from msgspec import Struct
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, Route, async_playwright, expect
 
 from service.dev.processes import embedded_redis
 from service.store import dead, overview
@@ -176,6 +177,23 @@ async def test_everything_but_the_live_parts_works_without_a_script(seat: Seat, 
         await page.get_by_role("checkbox").check()
         await page.get_by_role("button", name="Drop the chosen").click()
         await expect(page.get_by_role("status")).to_contain_text("1 dropped.")
+
+
+async def test_the_playground_says_that_it_is_checking(seat: Seat) -> None:
+    async with seat.page() as page:
+        await page.goto(seat.console + "/playground")
+        go = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await go.wait()
+            await route.continue_()
+
+        await page.route("**/playground/result", hold)
+        await page.get_by_label("Rule file").fill("version: 1\nrules: 7")
+        await expect(page.locator("#result")).to_have_attribute("aria-busy", "true")
+        go.set()
+        await expect(page.locator("#result")).to_contain_text("mistake")
+        await expect(page.locator("#result")).not_to_have_attribute("aria-busy", "true")
 
 
 async def test_the_keyboard_reaches_everything(seat: Seat) -> None:

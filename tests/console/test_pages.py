@@ -111,9 +111,18 @@ async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
     assert "ada@example.com" not in page
     assert "Try again" not in page
     assert "ada@example.com" in (await browser.post(f"/dead/{letter.id}", {})).text
+    nowhere = (await browser.get("/events/yesterday")).text
+    assert "<code>yesterday</code> is no event id" in nowhere
     answer = await browser.post("/settle", {"what": "retry", "ids": [letter.id]})
-    assert "hold no run" in (await browser.http.get(answer.headers["location"])).text
-    answer = await browser.post("/settle", {"what": "drop", "ids": [letter.id]})
+    refused = (await browser.http.get(answer.headers["location"])).text
+    assert "hold no run" in refused
+    assert '<p class="notice bad"' in refused
+    assert "let the CRM send it again" in page
+    assert "delivery</b> <span" not in listed
+    with capture_logs() as logs:
+        answer = await browser.post("/settle", {"what": "drop", "ids": [letter.id, "ada@example.com"]})
+    (noted,) = (one for one in logs if one["event"] == "dead letters settled")
+    assert (noted["what"], noted["by"], noted["role"], noted["ids"]) == ("drop", "console", "admin", [letter.id])
     assert "1 dropped." in (await browser.http.get(answer.headers["location"])).text
     assert await dead.count(browser.store) == 0
     assert (await browser.post("/settle", {"what": "burn"})).status_code == 400
@@ -139,7 +148,20 @@ async def test_the_overview_counts_the_last_hour(browser: Browser) -> None:
     await browser.accept(an_event("a"), an_event("b", stage="x"))
     page = (await browser.get()).text
     assert "Events accepted, minute by minute: 2 in all" in page
+    assert "1 due, the oldest for" in page
+    assert "0 due later" in page
     assert "1 being worked on" not in page
+
+
+async def test_the_overview_counts_lanes_for_later_and_dead_letters_of_every_kind(browser: Browser) -> None:
+    await browser.sign_in()
+    await browser.accept(an_event(), misfits=(Misfit("no list", b"{}"),))
+    (lane,) = await lanes.claim(browser.store, 1)
+    await lanes.let_go(browser.store, lane, lanes.Notes({"state": "retrying"}), due=2**50)
+    page = (await browser.get()).text
+    assert '<p class="big">1</p>\n    <svg class="chart bars soft"' in page
+    assert "0 due · 1 due later · 0 being worked on" in page
+    assert "1 new within the hour" in page
 
 
 async def test_the_overview_says_what_was_refused_and_why(browser: Browser) -> None:
@@ -192,6 +214,7 @@ async def test_the_playground_tells_mistakes_and_what_a_rule_would_do(browser: B
     broken = (await browser.post("/playground", {"text": good.replace("event:", "evnt:"), "event": event})).text
     assert "R202" in broken
     assert "did you mean" in broken
+    assert broken.count("a rule has no key") == 1
     for form, told in (
         ({"text": good, "event": "nonsense"}, "is no event id"),
         ({"text": good, "event": "1-1"}, "no event 1-1"),

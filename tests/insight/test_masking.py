@@ -41,3 +41,27 @@ def test_a_personal_value_is_hidden_under_any_name(value: Any, shown: Any) -> No
 def test_no_text_tells_a_name(name: str, around: tuple[str, str]) -> None:
     event = msgspec.structs.replace(EVENT, values={"contact.lastname": name})
     assert name not in str(hide({"x": [around[0] + name + around[1], name.lower()]}, event))
+
+
+OWN = "310000000451"
+CONTACT = msgspec.structs.replace(EVENT, object_id=OWN, account="48150623", values={"contact.id": OWN})
+
+
+@pytest.mark.parametrize("shown", [{"contact": {"hubspot": OWN}}, {"account": "48150623"}, {"object_id": OWN}, [OWN]])
+def test_the_events_own_ids_are_shown_wherever_they_stand(shown: Any) -> None:
+    assert hide(shown, CONTACT) == shown
+
+
+@pytest.mark.parametrize("other", ["310000000452", "+310000000451", "call 310000000451"])
+def test_what_is_not_quite_the_events_id_is_hidden(other: str) -> None:
+    assert hide({"contact": {"hubspot": other}}, CONTACT) == {"contact": {"hubspot": HIDDEN}}
+
+
+@given(
+    phone=st.from_regex(r"\+?[0-9]{7,15}", fullmatch=True),
+    name=st.sampled_from(["phone", "contact.mobilephone", "number", "hs_whatsapp_phone_number"]),
+)
+def test_a_phone_number_under_a_telling_name_is_hidden_even_if_it_is_an_id(phone: str, name: str) -> None:
+    event = msgspec.structs.replace(CONTACT, object_id=phone, values={"contact.id": phone, name: phone})
+    assert hide({name: phone, "nested": [{name: phone}]}, event) == {name: HIDDEN, "nested": [{name: HIDDEN}]}
+    assert hide({"told": phone}, event) == {"told": HIDDEN}

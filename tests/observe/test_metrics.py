@@ -50,3 +50,8 @@ def test_labels_are_bounded_words() -> None:
 def test_who_does_not_look_at_redis_tells_nothing_of_it() -> None:
     """A worker's zero would say that Redis is away, and that an ingress is there."""
     assert b"sluice_redis_up" not in metrics.exposition()
+
+
+def test_no_series_tells_when_a_counter_was_made() -> None:
+    metrics.DELIVERIES.labels("hubspot", "accepted").inc(0)
+    assert b"_created" not in metrics.exposition()

@@ -1,9 +1,11 @@
 """Dead letters are found by what a person knows of them, and settled in bulk."""
 
+from collections import Counter
+
 import pytest
 from msgspec.structs import replace
 
-from service.store import Store, accept, dead, journal, keys, lanes
+from service.store import Store, accept, dead, journal, keys, lanes, overview
 from service.store.dead import Which
 from service.store.lanes import Notes
 from service.store.records import DeadLetter
@@ -65,9 +67,9 @@ async def test_many_letters_are_all_found(store: Store, make_plan: MakePlan) -> 
 
 async def test_settling_counts_what_was_done_gone_and_refused(store: Store, make_plan: MakePlan) -> None:
     one, two = await _bury(store, make_plan, "1", "x"), await _bury(store, make_plan, "2", "x")
-    settled = await dead.settle(store, "retry", [one, "never-was"], now=NOW)
-    assert (settled.done, settled.gone, settled.refused) == (1, 1, 0)
-    settled = await dead.settle(store, "drop", [one, two], now=NOW)
+    settled = await dead.settle(store, "retry", [one, "never-was"], now=NOW, by="console")
+    assert (settled.done, settled.gone, settled.refused, settled.ids) == (1, 1, 0, (one,))
+    settled = await dead.settle(store, "drop", [one, two], now=NOW, by="console")
     assert (settled.done, settled.gone) == (1, 1)
     assert await dead.ids(store, Which()) == []
     assert [lane.name for lane in await lanes.claim(store, 5)] == ["hubspot/1/contact/1"]
@@ -89,3 +91,33 @@ async def test_a_letter_that_was_retried_a_moment_ago_is_not_dropped(store: Stor
     assert await dead.retry(store, letter, expires_at=NOW * 2)
     assert not await dead.drop(store, letter)
     assert (await journal.ledger(store, "f-1/r1")).state == "retrying"
+
+
+async def test_a_retried_run_keeps_why_it_died_and_who_had_it_retried(store: Store, make_plan: MakePlan) -> None:
+    one = await _bury(store, make_plan, "1", "http_400")
+    await dead.settle(store, "retry", [one], now=NOW, by="console")
+    run = await journal.ledger(store, "f-1/r1")
+    assert (run.retries, run.died_of, run.retried_by, run.reason) == (1, "http_400", "console", "")
+    assert run.retried_at > 0
+    (lane,) = await lanes.claim(store, 1)
+    await lanes.end_run(store, lane, Notes({"state": "done"}))
+    assert (await journal.ledger(store, "f-1/r1")).died_of == "http_400"
+
+
+async def test_a_retried_run_counts_as_ended_but_not_for_how_long_runs_take(store: Store, make_plan: MakePlan) -> None:
+    one = await _bury(store, make_plan, "1", "http_400")
+    before = await _tallied(store)
+    await dead.settle(store, "retry", [one], now=NOW, by="console")
+    (lane,) = await lanes.claim(store, 1)
+    await lanes.end_run(store, lane, Notes({"state": "done"}))
+    after = await _tallied(store)
+    assert after.pop("run done") == 1
+    assert after == before
+
+
+async def _tallied(store: Store) -> dict[str, int]:
+    seconds, _ = await store.redis.time()
+    tally: Counter[str] = Counter()
+    for minute in await overview.minutes(store, now=int(seconds) * 1000):
+        tally.update(minute.counts)
+    return dict(tally)

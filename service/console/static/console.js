@@ -21,18 +21,25 @@ function keepFresh(box) {
 function tryAsOneTypes(form) {
   const result = document.getElementById("result");
   let timer, asked = 0;
+  const busy = () => result.setAttribute("aria-busy", "true"); // the style says "Checking …" over what was found before
   const ask = async () => {
     const mine = ++asked;
+    busy();
     try {
       const body = new URLSearchParams(new FormData(form));
       const answer = await fetch(form.dataset.try, { method: "POST", body });
       const text = await answer.text();
       if (mine !== asked) return;
+      result.removeAttribute("aria-busy");
       if (answer.ok) result.innerHTML = text;
       else result.textContent = answer.status === 401 ? "Your session has ended: sign in again." : "That did not work; try again.";
-    } catch { if (mine === asked) result.textContent = "Sluice cannot be reached."; }
+    } catch {
+      if (mine !== asked) return;
+      result.removeAttribute("aria-busy");
+      result.textContent = "Sluice cannot be reached.";
+    }
   };
-  form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 300); });
+  form.addEventListener("input", () => { busy(); clearTimeout(timer); timer = setTimeout(ask, 300); });
   form.addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(timer); ask(); });
 }
 

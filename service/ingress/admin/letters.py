@@ -12,6 +12,7 @@ from litestar.params import BodyKwarg, FromPath
 from msgspec import Struct
 
 from service.ingress.admin.parameters import RESPONSES, Died, Flag, Instant, Most, Object, Text, note
+from service.insight.settling import settle
 from service.insight.told import ToldLetter, told_letter
 from service.store import Store, dead
 from service.store.dead import Settled, Which
@@ -70,6 +71,6 @@ def letters(store: Store, now: Callable[[], int]) -> list[HTTPRouteHandler]:
         if (data.ids is None) == (data.which is None):
             raise HTTPException("give either `ids` or `which`", status_code=400)
         ids = data.ids if data.ids is not None else await dead.ids(store, data.which or Which())
-        return await dead.settle(store, what, ids, now=now())
+        return await settle(store, what, ids, now=now(), by="admin API")
 
     return [list_dead, show_dead, settle_dead]

@@ -49,7 +49,9 @@ if state then
   local tallies = {prefix = KEYS[7], ttl = ARGV[16]}
   tally(tallies, now, 'run ' .. state, 1)
   local accepted = string.match(member, '^(%d+)-')
-  if accepted then  -- how long it took since the event was accepted, in steps of the square root of two
+  -- How long it took since the event was accepted, in steps of the square root of two; what lay dead until a person retried
+  -- it says nothing of that.
+  if accepted and redis.call('HEXISTS', ledger, 'retried_at') == 0 then
     tally(tallies, now, 'took ' .. math.ceil(2 * math.log(math.max(1, now - accepted)) / math.log(2)), 1)
   end
 end
