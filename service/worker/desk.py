@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -92,22 +91,3 @@ class Desk(Struct, kw_only=True):
         except KeyError:
             message = f"this worker knows no account `{name}`: see SLUICE_SAKARI_ACCOUNTS"
             raise Retryable("account_unknown", message, due=self.now() + _LOOK_AGAIN_MS) from None
-
-
-def bounded(value: Any, most: int) -> Any:
-    """Give back plain JSON types, or their beginning as text if they are larger than `most` bytes encoded."""
-    encoded = msgspec.json.encode(value, enc_hook=str)
-    if len(encoded) > most:
-        return encoded[:most].decode(errors="replace") + "…"
-    return storable(msgspec.json.decode(encoded))
-
-
-def storable(value: Any) -> Any:
-    """Give back plain JSON types that MessagePack can hold: an integer beyond 64 bits becomes its text."""
-    if isinstance(value, dict):
-        return {key: storable(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [storable(inner) for inner in value]
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)
-    return value
