@@ -177,7 +177,7 @@ async def test_the_playground_tells_mistakes_and_what_a_rule_would_do(browser: B
     for form, told in (
         ({"text": good, "event": "nonsense"}, "is no event id"),
         ({"text": good, "event": "1-1"}, "no event 1-1"),
-        ({"text": good, "given": "{"}, "this is no JSON"),
+        ({"text": good, "given": "{"}, "the event is not JSON"),
         ({"text": good, "given": "[]"}, "this is no event"),
         ({"text": good, "given": "{}"}, "no field"),
         ({"text": good}, "Give an event"),
