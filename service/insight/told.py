@@ -15,7 +15,7 @@ from service.engine.explain import ConditionVerdict, LeafVerdict
 from service.engine.rule import Mode
 from service.insight.masking import hide
 from service.insight.trial import Tried
-from service.insight.verdicts import Explained, Explanation, masked_steps
+from service.insight.verdicts import Explained, Explanation, masked_event, masked_steps
 from service.model import Event, Origin, PlanFailure
 from service.observe.mask import mask
 from service.store.journal import Story
@@ -225,7 +225,7 @@ def told_explanation(explanation: Explanation) -> ToldExplanation:
     """Tell an explanation, which is masked already where it should be."""
     return ToldExplanation(
         id=explanation.id,
-        event=_event(explanation.event, _as_it_is),
+        event=_event(explanation.event),
         at=explanation.at,
         ruleset=explanation.ruleset,
         rules=[_rule(one) for one in explanation.rules],
@@ -255,7 +255,7 @@ def _story(story: Story, masked: bool) -> dict[str, Any]:
 
     shown = hidden if masked else _as_it_is
     told = ToldEntry(
-        event=_event(event, shown),
+        event=_event(masked_event(event) if masked else event),
         ruleset=entry.ruleset,
         received_at=entry.received_at,
         runs=list(entry.runs),
@@ -276,8 +276,8 @@ def _some(record: Struct, names: tuple[str, ...], shown: Hide) -> dict[str, Any]
     return given | shown({name: given[name] for name in names})
 
 
-def _event(event: Event, shown: Hide) -> ToldEvent:
-    return msgspec.convert(_some(event, ("values", "before", "object_id", "account", "actor"), shown), ToldEvent)
+def _event(event: Event) -> ToldEvent:
+    return msgspec.convert(plain(event), ToldEvent)
 
 
 def _failure(failure: PlanFailure, shown: Hide) -> ToldFailure:
