@@ -145,7 +145,8 @@ class ToldVerdict(Struct, frozen=True, kw_only=True):
     matched: bool
     """Whether event type and conditions fit, in whatever mode."""
     conditions: ConditionVerdict | None
-    """Every question and its answer; null if the event is not of the rule's types, or the rule broke."""
+    """Every question and its answer, with the value's first 1000 bytes; null if the event is not of the rule's types, or the
+    rule broke."""
     stopped_by: LeafVerdict | Literal["event type", "error"] | None
     """What kept the rule from matching."""
     failure: ToldFailure | None
@@ -157,7 +158,7 @@ class ToldRule(Struct, frozen=True, kw_only=True):
 
     verdict: ToldVerdict
     steps: list[Preview]
-    """Of a rule that matched."""
+    """Of a rule that matched; arguments of more than 4096 bytes are their beginning as text."""
 
 
 class ToldExplanation(Struct, frozen=True, kw_only=True):
