@@ -1,7 +1,7 @@
 """Pages that keep themselves fresh: the part that changes, rendered again here and sent when it did (server-sent events)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
 
 from litestar import Request, get
@@ -14,25 +14,26 @@ from redis.exceptions import RedisError
 from service.console.desk import Desk, who
 from service.console.pages import look_around, story_of
 from service.console.render import PRIVATE, fragment
+from service.console.session import Who
 
 Asked = Request[Any, Any, Any]
 
 _EVERY_S = 2.0
 _LONGEST_S = 600.0
 """A browser comes back by itself, with its session checked anew."""
-_MOST = 32
-"""Streams at a time, in one process."""
+_MOST, _MOST_OF_VIEWERS, _MOST_OF_ONE = 32, 24, 4
+"""Streams at a time, in one process: of all, of all viewers together, of one session."""
 
 
 def live(desk: Desk, stopping: asyncio.Event) -> list[HTTPRouteHandler]:
     """Make the handlers. `stopping`: set when the process is told to stop, which would otherwise wait for its readers."""
-    open_now: set[object] = set()
+    open_now: dict[object, Who] = {}
 
-    async def changes(make: Callable[[], Awaitable[str]], until: int) -> AsyncIterator[str]:
+    async def changes(make: Callable[[], Awaitable[str]], reader: Who) -> AsyncIterator[str]:
         mark, last = object(), ""
-        open_now.add(mark)
+        open_now[mark] = reader
         try:
-            ends = asyncio.get_running_loop().time() + min(_LONGEST_S, max(0, until - desk.now()) / 1000)
+            ends = asyncio.get_running_loop().time() + min(_LONGEST_S, max(0, reader.until - desk.now()) / 1000)
             yield "retry: 3000\n\n"
             while asyncio.get_running_loop().time() < ends and not stopping.is_set():
                 try:
@@ -47,12 +48,12 @@ def live(desk: Desk, stopping: asyncio.Event) -> list[HTTPRouteHandler]:
                     yield ": still here\n\n"
                 await _pause(stopping)
         finally:
-            open_now.discard(mark)
+            del open_now[mark]
 
     def stream(request: Asked, make: Callable[[], Awaitable[str]]) -> Stream:
-        if len(open_now) >= _MOST:
-            raise HTTPException("Too many pages are live; load this one again by hand.", status_code=503)
-        return Stream(changes(make, who(request).until), media_type="text/event-stream", headers=PRIVATE)
+        reader = who(request)
+        _refuse_too_many(open_now.values(), reader)
+        return Stream(changes(make, reader), media_type="text/event-stream", headers=PRIVATE)
 
     @get("/live/overview")
     async def overview(request: Asked) -> Stream:
@@ -71,6 +72,15 @@ def live(desk: Desk, stopping: asyncio.Event) -> list[HTTPRouteHandler]:
         return stream(request, make)
 
     return [overview, event]
+
+
+def _refuse_too_many(readers: Collection[Who], one: Who) -> None:
+    """Raise HTTPException if this one may not have another stream. No viewer keeps others out, nor all of them an admin."""
+    if sum(reader.csrf == one.csrf for reader in readers) >= _MOST_OF_ONE:
+        raise HTTPException("You have many live pages open; close one, or load this one by hand.", status_code=429)
+    viewers = sum(not reader.may_act for reader in readers)
+    if len(readers) >= _MOST or (not one.may_act and viewers >= _MOST_OF_VIEWERS):
+        raise HTTPException("Too many pages are live; load this one again by hand.", status_code=503)
 
 
 async def _pause(stopping: asyncio.Event) -> None:

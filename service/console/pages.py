@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import structlog
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
@@ -13,7 +14,7 @@ from service.console.doors import may_act
 from service.insight.installation import installation
 from service.insight.nearest import unmatched
 from service.insight.rule_states import rule_states
-from service.insight.stories import Sought, explain_story, search
+from service.insight.stories import Search, Sought, explain_story, masked_story, search
 from service.insight.told import told_story
 from service.insight.trial import text_of
 from service.store import dead, journal, pace
@@ -45,7 +46,7 @@ def pages(desk: Desk) -> list[HTTPRouteHandler]:
         sought = Sought(object=object_id.strip(), rule=rule.strip(), outcome=outcome, since=since)
         found = await search(desk.store, sought, before=_event_id(before))
         chosen = {"object_id": object_id, "rule": rule, "outcome": outcome, "span": span}
-        return desk.page("events.html", who(request), found=found, chosen=chosen, before=before)
+        return desk.page("events.html", who(request), found=_masked(found), chosen=chosen, before=before)
 
     @get("/events/{event_id:str}")
     async def event(request: Asked, event_id: FromPath[str]) -> Response[str]:
@@ -78,7 +79,7 @@ def pages(desk: Desk) -> list[HTTPRouteHandler]:
         (state,) = [one for one in await rule_states(desk.store, rule_set, now=desk.now()) if one.id == rule_id]
         found = await search(desk.store, Sought(rule=rule_id), most=10, look=2000)
         text = text_of(rule_set, rule_id)
-        return desk.page("rule.html", who(request), rule=state, text=text, found=found, now=desk.now())
+        return desk.page("rule.html", who(request), rule=state, text=text, found=_masked(found), now=desk.now())
 
     return [overview, events, event, event_unmasked, rules, rule]
 
@@ -88,7 +89,7 @@ async def look_around(desk: Desk) -> dict[str, Any]:
     newest = await journal.stories(desk.store, await journal.newest(desk.store, 8))
     return {
         "all": await installation(desk.store, now=desk.now()),
-        "newest": newest,
+        "newest": [masked_story(story) for story in newest],
         "letters": await dead.newest(desk.store, 4),
         "accounts": await pace.states(desk.store),
         "problems": desk.rules.problems,
@@ -108,9 +109,13 @@ async def story_of(desk: Desk, event_id: str, *, masked: bool = True) -> dict[st
     story = await journal.story(desk.store, found)
     told = told_story(story, masked=masked)
     explanation = await explain_story(desk.rule_sets, story, masked=masked)
+    shown = masked_story(story) if masked else story
+    event = shown.entry.event
+    findable = event.object_id and event.object_id == found.entry.event.object_id
     return {
-        "story": story,
-        "event": found.entry.event,
+        "story": shown,
+        "event": event,
+        "object_path": f"{event.object_type}/{event.object_id}" if findable else "",
         "values": told.entry.event.values,
         "before": told.entry.event.before,
         "runs": told.runs,
@@ -118,6 +123,10 @@ async def story_of(desk: Desk, event_id: str, *, masked: bool = True) -> dict[st
         "unmatched": "" if story.states else unmatched(explanation),
         "masked": masked,
     }
+
+
+def _masked(found: Search) -> Search:
+    return msgspec.structs.replace(found, stories=[masked_story(story) for story in found.stories])
 
 
 def _event_id(text: str) -> str:

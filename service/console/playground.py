@@ -96,7 +96,7 @@ async def _try(desk: Desk, text: str, event_id: str, given: str) -> tuple[Tried,
 async def _chosen(desk: Desk, event_id: str, given: str) -> tuple[Event, int] | None:
     """The event to decide about, and when it came in (ms). Raises Malformed, or ValueError if that is no event id."""
     if not event_id:
-        return (event_of_json(given), desk.now()) if given.strip() else None
+        return (event_of_json(given.encode(errors="replace")), desk.now()) if given.strip() else None
     found = await journal.read(desk.store, event_id)
     if found is None:
         raise Malformed(f"there is no event {event_id} in the journal (any more)")

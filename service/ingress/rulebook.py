@@ -69,6 +69,7 @@ class RuleBook:
         self._recovered = not (self._state.kept.broken or self._state.folder)
         self._kept = self._announced = False
         self._one_at_a_time = asyncio.Lock()
+        self._keeping: asyncio.Task[None] | None = None
         _count(self._state)
 
     @property
@@ -95,7 +96,17 @@ class RuleBook:
         return self.rule_set
 
     async def keep(self) -> None:
-        """Write the rule set to Redis, and so renew its life there. Raises StoreUnavailable."""
+        """Write the rule set to Redis, and so renew its life there. Raises StoreUnavailable.
+
+        Whoever asks while that is under way gets what comes of it: in an outage each attempt takes seconds, and a queue of
+        senders who all try for themselves would wait for minutes.
+        """
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.create_task(self._try_to_keep())
+            self._keeping.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        await asyncio.shield(self._keeping)
+
+    async def _try_to_keep(self) -> None:
         try:
             async with self._one_at_a_time:
                 await self._recover()

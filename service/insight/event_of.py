@@ -6,6 +6,7 @@ import msgspec
 
 from service.errors import Malformed
 from service.model import Event
+from service.sources.payload import instant
 
 
 def event_of(given: dict[str, Any]) -> Event:
@@ -16,7 +17,8 @@ def event_of(given: dict[str, Any]) -> Event:
     if unknown or missing:
         raise Malformed(f"this is no event: {f'no field `{missing[0]}`' if missing else f'it has no `{unknown[0]}`'}")
     try:
+        instant(given["occurred_at"], "occurred_at")
         values = {name: msgspec.convert(given[name], field.type) for name, field in fields.items() if name in given}
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, Malformed) as error:
         raise Malformed(f"this is no event: {error}") from None
     return Event(**values)

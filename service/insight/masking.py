@@ -1,6 +1,6 @@
 """Hiding the people in an event wherever their data went: into a step's arguments, into an answer, under another name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from service.model import Event
@@ -12,9 +12,14 @@ _SHORTEST, _SHORTEST_NUMBER = 4, 6
 
 def hide(value: Any, event: Event) -> Any:
     """Plain data, masked by name and form, and wherever it repeats a personal value of the event in any case of letters."""
+    return hiding(event)(value)
+
+
+def hiding(event: Event) -> Callable[[Any], Any]:
+    """The same for many values: what is personal in the event is looked up once."""
     ids = known_ids(event)
     personal = {text.casefold() for text in _personal(event, ids)}
-    return _without(mask(value, "", ids), personal)
+    return lambda value: _without(mask(value, "", ids), personal)
 
 
 def known_ids(event: Event) -> frozenset[str]:

@@ -3,11 +3,13 @@
 import asyncio
 from collections import OrderedDict
 
+import msgspec
 from msgspec import Struct
 
 from service.actions import ACTIONS
 from service.engine import Preview, RuleSet, load, preview
-from service.insight.verdicts import Explanation, explained
+from service.insight.masking import hiding
+from service.insight.verdicts import Explanation, explained, masked_event
 from service.store import Store, journal, rulesets
 from service.store.journal import Story
 
@@ -69,6 +71,14 @@ async def search(store: Store, sought: Sought, *, before: str = "", most: int = 
         if len(page) < min(_PAGE, look):
             return Search(stories=found, looked=looked, until=until, more=False)
     return Search(stories=found, looked=looked, until=until, more=True)
+
+
+def masked_story(story: Story) -> Story:
+    """The same story, with the people in its event hidden, and in why rules could not be planned; its runs are left alone."""
+    entry, hidden = story.entry, hiding(story.entry.event)
+    failures = tuple(msgspec.structs.replace(one, message=hidden(one.message)) for one in entry.failures)
+    shown = msgspec.structs.replace(entry, event=masked_event(entry.event), failures=failures)
+    return msgspec.structs.replace(story, entry=shown)
 
 
 class RuleSets:

@@ -17,7 +17,7 @@ from service.insight.advice import advice
 from service.insight.masking import hide
 from service.insight.spoken import behind
 from service.insight.trial import Tried
-from service.insight.verdicts import Explained, Explanation, masked_steps
+from service.insight.verdicts import Explained, Explanation, masked_event, masked_steps
 from service.model import Event, Origin, PlanFailure
 from service.observe.mask import mask
 from service.store.journal import Story
@@ -158,7 +158,8 @@ class ToldVerdict(Struct, frozen=True, kw_only=True):
     matched: bool
     """Whether event type and conditions fit, in whatever mode."""
     conditions: ConditionVerdict | None
-    """Every question and its answer; null if the event is not of the rule's types, or the rule broke."""
+    """Every question and its answer, with the value's first 1000 bytes; null if the event is not of the rule's types, or the
+    rule broke."""
     stopped_by: LeafVerdict | Literal["event type", "error"] | None
     """What kept the rule from matching."""
     failure: ToldFailure | None
@@ -170,7 +171,7 @@ class ToldRule(Struct, frozen=True, kw_only=True):
 
     verdict: ToldVerdict
     steps: list[Preview]
-    """Of a rule that matched."""
+    """Of a rule that matched; arguments of more than 4096 bytes are their beginning as text."""
 
 
 class ToldExplanation(Struct, frozen=True, kw_only=True):
@@ -240,7 +241,7 @@ def told_explanation(explanation: Explanation) -> ToldExplanation:
     """Tell an explanation, which is masked already where it should be."""
     return ToldExplanation(
         id=explanation.id,
-        event=_event(explanation.event, _as_it_is),
+        event=_event(explanation.event),
         at=explanation.at,
         ruleset=explanation.ruleset,
         rules=[_rule(one) for one in explanation.rules],
@@ -271,7 +272,7 @@ def _story(story: Story, masked: bool) -> dict[str, Any]:
 
     shown = hidden if masked else _as_it_is
     told = ToldEntry(
-        event=_event(event, shown),
+        event=_event(masked_event(event) if masked else event),
         ruleset=entry.ruleset,
         received_at=entry.received_at,
         runs=list(entry.runs),
@@ -295,8 +296,8 @@ def _some(record: Struct, names: tuple[str, ...], shown: Hide) -> dict[str, Any]
     return given | shown({name: given[name] for name in names})
 
 
-def _event(event: Event, shown: Hide) -> ToldEvent:
-    return msgspec.convert(_some(event, ("values", "before", "object_id", "account", "actor"), shown), ToldEvent)
+def _event(event: Event) -> ToldEvent:
+    return msgspec.convert(plain(event), ToldEvent)
 
 
 def _failure(failure: PlanFailure, shown: Hide) -> ToldFailure:

@@ -1,7 +1,8 @@
 """Trying a rule that is being written on one event: its mistakes, its verdicts, what it would call. Nothing is called.
 
 A rule text comes from whoever may look, and can ask more questions than anybody would wait for. So it is tried in a process
-of its own, which gets so many seconds of a processor and is then ended by the kernel: a thread could not be ended at all.
+of its own, which gets so many seconds of a processor and so much memory, and is then ended by the kernel: a thread could
+not be ended at all. What it says is read up to a limit.
 """
 
 import asyncio
@@ -19,10 +20,16 @@ from service.errors import Malformed
 from service.insight.event_of import event_of
 from service.insight.verdicts import Explanation, explained
 from service.model import Event
+from service.sources.payload import decode
 
 MOST_BYTES = 64 * 1024
 """Of a rule text, and of an event."""
 FILE = "playground.yaml"
+MOST_RESULT = 1024 * 1024
+"""Bytes of what a trial says."""
+MOST_MEMORY = 96 * 1024 * 1024
+"""Bytes of data in the process of a trial, which begins with 40 MB of them. Two such processes fit beside an ingress into the
+384 MiB that its pod has (deploy/kubernetes/base/ingress.yaml)."""
 MOST_S = 5
 """Seconds of a processor for one trial; starting takes half of one."""
 _LONGEST_S = 30.0
@@ -72,7 +79,9 @@ async def attempt(text: str, event: Event | None, *, at: int, masked: bool = Tru
     finally:
         _AT_ONCE.release()
     if said is None:
-        return _not_tried("this takes too long to decide; make the rule or the event smaller")
+        return _TOO_MUCH
+    if len(said) > MOST_RESULT:
+        return _TOO_LARGE
     return _tried.decode(said)
 
 
@@ -89,8 +98,12 @@ def _not_tried(fault: str) -> Tried:
     return Tried(problems=(), rules=0, fault=fault)
 
 
+_TOO_LARGE = _not_tried("the result is too large to show; make the rule or the event smaller")
+_TOO_MUCH = _not_tried("this takes too long, or too much memory, to decide; make the rule or the event smaller")
+
+
 async def _in_a_process(trial: bytes) -> bytes | None:
-    """What a process that runs this file says of a trial; None if it had to be ended first.
+    """What a process that runs this file says of a trial, or too much; None if it had to be ended first.
 
     Raises RuntimeError if it broke. What it says of that is thrown away, since it may repeat personal data.
     """
@@ -98,37 +111,62 @@ async def _in_a_process(trial: bytes) -> bytes | None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", __name__), cwd=_HERE, stdin=pipe, stdout=pipe, stderr=nowhere
     )
-    said = b""
+    said = None
     try:
         async with asyncio.timeout(_LONGEST_S):
-            said, _ = await process.communicate(trial)
+            said = await _exchange(process, trial)
+            if len(said) <= MOST_RESULT:
+                await process.wait()
     except TimeoutError:
         pass
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        code = await process.wait()
+        await process.communicate()  # what still stands in the pipe, without which its end would not be noticed
+    code = process.returncode or 0
     if code > 0:
         raise RuntimeError(f"trying a rule broke with exit code {code}; `sluice rules lint` of that rule may say more")
-    return said if code == 0 else None
+    return said if code == 0 or (said and len(said) > MOST_RESULT) else None
+
+
+async def _exchange(process: asyncio.subprocess.Process, trial: bytes) -> bytes:
+    """Tell a process its trial, and read what it says: all of it, or a byte more than is wanted."""
+    assert process.stdin is not None  # noqa: S101 - both are pipes
+    assert process.stdout is not None  # noqa: S101
+    with contextlib.suppress(ConnectionError):  # it may be gone already: its exit code tells why
+        process.stdin.write(trial)
+        await process.stdin.drain()
+    process.stdin.close()
+    try:
+        return await process.stdout.readexactly(MOST_RESULT + 1)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial
 
 
 def _try() -> None:
     """Read a trial, say what came of it. More processor time than allowed ends this process, whatever it is doing."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     trial = _trial.decode(sys.stdin.buffer.read())
     resource.setrlimit(resource.RLIMIT_CPU, (trial.most_s, trial.most_s))
-    came = tried(trial.text, trial.event, trial.at, masked=trial.masked)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(came, enc_hook=str))
+    try:
+        said = _encoded(tried(trial.text, trial.event, trial.at, masked=trial.masked))
+    except MemoryError:
+        said = _encoded(_TOO_MUCH)
+    sys.stdout.buffer.write(said if len(said) <= MOST_RESULT else _encoded(_TOO_LARGE))
 
 
-def event_of_json(text: str) -> Event:
-    """An event as `sluice events show --json` prints it, or only its fields. Raises Malformed."""
-    if len(text.encode()) > MOST_BYTES:
+def _encoded(came: Tried) -> bytes:
+    return msgspec.msgpack.encode(came, enc_hook=str)
+
+
+def event_of_json(text: bytes) -> Event:
+    """An event as `sluice events show --json` prints it, or only its fields, read as a delivery is. Raises Malformed."""
+    if len(text) > MOST_BYTES:
         raise Malformed(f"the event is larger than {MOST_BYTES // 1024} kB")
     try:
-        given = msgspec.json.decode(text.encode())
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-        raise Malformed(f"this is no JSON: {error}") from None
+        given = decode(text)
+    except Malformed as error:
+        raise Malformed(f"the event is {error}") from None
     entry = given.get("entry", {"event": given}) if isinstance(given, dict) else None
     event = entry.get("event") if isinstance(entry, dict) else None
     if not isinstance(event, dict):

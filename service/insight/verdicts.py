@@ -1,15 +1,22 @@
 """What rules make of an event: every question, its answer, and the one that stopped a rule."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
 
 from service.engine import Preview, Rule, RuleSet, RuleVerdict, explain, preview
 from service.engine.explain import ConditionVerdict, LeafVerdict
-from service.insight.masking import hide, known_ids
+from service.insight.masking import hide, hiding
 from service.model import Event
-from service.observe.mask import mask
+from service.store.bounds import bounded
+
+_ACTUAL_BYTES, _ARGS_BYTES = 1000, 4096
+"""Of a value that a question was asked about, and of a step's arguments: more is cut. The event has them whole."""
+
+Show = Callable[[Any, str], Any]
+"""What is shown of a value that stands under a name."""
 
 
 class Explained(Struct, frozen=True, kw_only=True):
@@ -41,13 +48,16 @@ def explained(rule_set: RuleSet, event: Event, at: int, *, event_id: str = "", m
     """Ask every rule of a set about an event; those that matched come first, then those for its type, then the others."""
     found = [_explained(rule_set.by_id[verdict.rule], verdict, event, at) for verdict in explain(rule_set, event, at)]
     found.sort(key=lambda one: (not one.verdict.matched, not one.near))
-    rules = tuple(_masked(one, event) for one in found) if masked else tuple(found)
-    shown = _masked_event(event) if masked else event
+    show = _hidden(event) if masked else _as_it_is
+    rules = tuple(_shown(one, show) if one.near else one for one in found)
+    shown = masked_event(event) if masked else event
     return Explanation(id=event_id, event=shown, at=at, ruleset=rule_set.version, rules=rules)
 
 
-def _explained(rule: Rule, verdict: RuleVerdict, event: Event, at: int) -> Explained:
-    return Explained(verdict=verdict, steps=preview(rule, event, at) if verdict.matched else ())
+def masked_event(event: Event) -> Event:
+    """The same event, with the people in it hidden: in its values, as what it is about, and as who caused it."""
+    told = {name: getattr(event, name) for name in ("values", "before", "object_id", "account", "actor")}
+    return msgspec.structs.replace(event, **hide(told, event))
 
 
 def masked_steps(steps: Sequence[Preview], event: Event) -> tuple[Preview, ...]:
@@ -55,30 +65,40 @@ def masked_steps(steps: Sequence[Preview], event: Event) -> tuple[Preview, ...]:
     return tuple(msgspec.structs.replace(step, args=hide(step.args, event)) for step in steps)
 
 
-def _masked(one: Explained, event: Event) -> Explained:
-    if not one.near:
-        return one
-    verdict = one.verdict
-    ids = known_ids(event)
-    conditions = verdict.conditions and _masked_condition(verdict.conditions, ids)
-    stopped = verdict.stopped_by
-    if isinstance(stopped, LeafVerdict):
-        stopped = _masked_leaf(stopped, ids)
-    verdict = msgspec.structs.replace(verdict, conditions=conditions, stopped_by=stopped)
-    return Explained(verdict=verdict, steps=masked_steps(one.steps, event))
+def _explained(rule: Rule, verdict: RuleVerdict, event: Event, at: int) -> Explained:
+    return Explained(verdict=verdict, steps=preview(rule, event, at) if verdict.matched else ())
 
 
-def _masked_condition(verdict: ConditionVerdict, ids: frozenset[str]) -> ConditionVerdict:
-    if isinstance(verdict, LeafVerdict):
-        return _masked_leaf(verdict, ids)
-    return msgspec.structs.replace(verdict, parts=tuple(_masked_condition(part, ids) for part in verdict.parts))
+def _as_it_is(value: Any, _: str) -> Any:
+    return value
 
 
-def _masked_leaf(leaf: LeafVerdict, ids: frozenset[str]) -> LeafVerdict:
-    actual = UNSET if leaf.actual is UNSET else mask(leaf.actual, leaf.path, ids)
-    return msgspec.structs.replace(leaf, actual=actual, expected=mask(leaf.expected, "", ids))
+def _hidden(event: Event) -> Show:
+    hidden = hiding(event)
+    return lambda value, name: hidden({name: value})[name]
 
 
-def _masked_event(event: Event) -> Event:
-    ids = known_ids(event)
-    return msgspec.structs.replace(event, values=mask(event.values, "", ids), before=mask(event.before, "", ids))
+def _shown(one: Explained, show: Show) -> Explained:
+    """The same, cut to lengths that a person reads. What is asked of one path is worked out once, however often it is asked."""
+    actuals: dict[str, Any] = {}
+
+    def leaf_shown(leaf: LeafVerdict) -> LeafVerdict:
+        if leaf.path not in actuals:
+            actual = leaf.actual
+            actuals[leaf.path] = UNSET if actual is UNSET else bounded(show(actual, leaf.path), _ACTUAL_BYTES)
+        return msgspec.structs.replace(leaf, actual=actuals[leaf.path], expected=show(leaf.expected, ""))
+
+    def condition_shown(verdict: ConditionVerdict) -> ConditionVerdict:
+        if isinstance(verdict, LeafVerdict):
+            return leaf_shown(verdict)
+        return msgspec.structs.replace(verdict, parts=tuple(map(condition_shown, verdict.parts)))
+
+    verdict, stopped, failure = one.verdict, one.verdict.stopped_by, one.verdict.failure
+    verdict = msgspec.structs.replace(
+        verdict,
+        conditions=verdict.conditions and condition_shown(verdict.conditions),
+        stopped_by=leaf_shown(stopped) if isinstance(stopped, LeafVerdict) else stopped,
+        failure=failure and msgspec.structs.replace(failure, message=show(failure.message, "message")),
+    )
+    steps = tuple(msgspec.structs.replace(step, args=bounded(show(step.args, ""), _ARGS_BYTES)) for step in one.steps)
+    return Explained(verdict=verdict, steps=steps)

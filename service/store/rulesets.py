@@ -26,7 +26,7 @@ async def read(store: Store, version: str) -> dict[str, str] | None:
 
 async def announce(store: Store, version: str, *, if_none: bool = False) -> None:
     """Note which rule set is in force: the one that an ingress took into use last. `if_none`: unless one is noted."""
-    await store.redis.set(keys.RULESET_IN_FORCE, version, nx=if_none)
+    await store.durable.ask("SET", keys.RULESET_IN_FORCE, version, *(["NX"] if if_none else []))
 
 
 async def in_force(store: Store) -> tuple[str, dict[str, str]] | None:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 import structlog
@@ -105,25 +104,3 @@ class Desk(Struct, kw_only=True):
             self.warned_at[name] = self.now()
             hint = "its lanes wait: mend the rule's `account`, or add it to SLUICE_SAKARI_ACCOUNTS of this worker"
             log.warning("account unknown", account=name, hint=hint)
-
-
-def bounded(value: Any, most: int) -> Any:
-    """Give back plain JSON types, or their beginning as text if they are larger than `most` bytes encoded."""
-    try:
-        encoded = msgspec.json.encode(value, enc_hook=str)
-        if len(encoded) > most:
-            return encoded[:most].decode(errors="replace") + "…"
-        return storable(msgspec.json.decode(encoded))
-    except RecursionError:
-        return "(nested too deeply to be kept)"
-
-
-def storable(value: Any) -> Any:
-    """Give back plain JSON types that MessagePack can hold: an integer beyond 64 bits becomes its text."""
-    if isinstance(value, dict):
-        return {key: storable(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [storable(inner) for inner in value]
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)
-    return value

@@ -13,10 +13,11 @@ from service.observe.metrics import STEPS, of
 from service.sakari.client import Sakari
 from service.sakari.gate import Caller
 from service.store import lanes
+from service.store.bounds import bounded, storable
 from service.store.lanes import Busy, Notes
 from service.store.records import Lane, StepRecord, encode
 from service.worker import merge
-from service.worker.desk import Desk, bounded, storable
+from service.worker.desk import Desk
 from service.worker.merge import Write
 
 _KEPT_BYTES = 4096

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import schemathesis
 from click.testing import CliRunner
@@ -127,6 +128,8 @@ async def test_the_command_line_tells_the_same(browser: Browser, redis_url: str)
         ("DELETE", "/api/overview", 405, "Method"),
         ("GET", "/api/events?most=lots", 400, "most: Expected `int`"),
         ("GET", "/api/events?before=x", 400, "before: "),
+        ("GET", "/api/events?before=1-1%0a", 400, "before: "),
+        ("GET", "/api/events?before=%D9%A1-1", 400, "before: "),
         ("GET", "/api/events/x", 400, "is no event id"),
         ("GET", "/api/events/1-1", 404, "there is no event 1-1"),
         ("POST", "/api/dead/burn", 400, "what: Invalid enum value"),
@@ -225,8 +228,29 @@ async def test_a_rule_is_tried_on_an_event(browser: Browser) -> None:
     assert "ada@example.com" not in str(tried)
     broken = (await browser.http.post("/api/playground", json={"text": "version: 2"}, headers=VIEWER)).json()
     assert {problem["code"] for problem in broken["problems"]} >= {"R204"}
-    wrong = await browser.http.post("/api/playground", json={"text": text, "event": {"source": "x"}}, headers=VIEWER)
-    assert wrong.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({"values": {"contact.stage": 10**40}}, 200, str(10**40)),
+        ({"before": {"contact.stage": -(10**40)}}, 200, str(10**40)),
+        ({"occurred_at": 10**40}, 400, "occurred_at: expected milliseconds"),
+        ({"occurred_at": -1}, 400, "occurred_at: expected milliseconds"),
+        ({"attempt": 10**40}, 400, "Expected `int`"),
+        ({"type": None}, 400, "Expected `str`"),
+        ({"values": {"contact.note": "x" * 64 * 1024}}, 400, "larger than 64 kB"),
+        ({"values": {"contact.note": [[[]]] * 20}}, 200, "contact.note"),
+        ({"nothing": 1}, 400, "it has no `nothing`"),
+    ],
+)
+async def test_an_event_that_is_given_is_read_as_a_delivery_is(
+    browser: Browser, fields: dict[str, Any], status: int, words: str
+) -> None:
+    event = msgspec.structs.asdict(an_event()) | fields
+    trial = msgspec.json.encode({"text": rules_text(a_rule("mine")), "event": event})
+    answer = await browser.http.post("/api/playground", content=trial, headers=VIEWER)
+    assert (answer.status_code, words in answer.text) == (status, True), answer.text
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Pages that keep themselves fresh: what they are sent, and that they never hold up a process that is told to stop."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -30,6 +31,31 @@ async def test_an_open_page_does_not_keep_the_process_from_stopping(redis_url: s
             assert [line async for line in lines if line.startswith("data")] == []
         async with asyncio.timeout(10):
             await process.wait()
+
+
+async def test_viewers_cannot_take_all_streams(redis_url: str, tmp_path: Path) -> None:
+    environ = environment(redis_url, tmp_path, SLUICE_VIEWER_TOKEN="viewer")
+    async with ingress(environ, tmp_path), contextlib.AsyncExitStack() as stack:
+        reading: list[AsyncIterator[str]] = []
+
+        async def browser(token: str) -> httpx.AsyncClient:
+            client = httpx.AsyncClient(base_url=environ["SLUICE_PUBLIC_URL"], trust_env=False)
+            await stack.enter_async_context(client)
+            await client.post("/console/sign-in", data={"token": token})
+            return client
+
+        async def opened(client: httpx.AsyncClient) -> int:
+            answer = await stack.enter_async_context(client.stream("GET", "/console/live/overview"))
+            if answer.status_code == 200:
+                reading.append(answer.aiter_lines())  # kept: the end of an iterator ends its answer
+                assert await anext(reading[-1]) == "retry: 3000"
+            return answer.status_code
+
+        viewer = await browser("viewer")
+        assert [await opened(viewer) for _ in range(5)] == [200] * 4 + [429]
+        more = [await browser("viewer") for _ in range(6)]
+        assert [await opened(one) for one in more for _ in range(4)] == [200] * 20 + [503] * 4
+        assert await opened(await browser(ADMIN)) == 200
 
 
 async def _until_empty(lines: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -75,6 +75,27 @@ async def test_personal_data_is_shown_on_purpose_only_and_that_is_noted(browser:
     assert {"event": "personal data shown", "event_id": event, "log_level": "warning"} in logs
 
 
+async def test_every_view_of_an_event_hides_the_same(browser: Browser) -> None:
+    """Whoever only looks sees no personal value: not where it is repeated, and not as an id, an account or an actor."""
+    person, actor, account = "ada.lovelace@example.org", "ada.secret@example.org", "+15550177991"
+    values = {"contact.id": person, "contact.lastname": "Lovelace", "contact.stage": "Dear Lovelace"}
+    event = replace(an_event(), object_id=person, account=account, actor=f"user:{actor}", values=values)
+    by_phone = replace(an_event("g"), object_id="+15550177992", values={"contact.stage": "lead"})
+    event_id, other_id = await browser.accept(event, by_phone)
+    paths = ["/api/events"] + [f"/api/events/{one}{more}" for one in (event_id, other_id) for more in ("", "/explain")]
+    shown = {path: (await browser.http.get(path, headers={"authorization": "Bearer viewer"})).text for path in paths}
+    text = rules_text(a_rule("mine"))
+    await browser.sign_in("viewer")
+    for path in ("", "/events", "/rules/quiet", f"/events/{event_id}", f"/events/{other_id}"):
+        shown[path] = (await browser.get(path)).text
+    shown["try"] = (await browser.post("/playground/result", {"text": text, "event": event_id})).text
+    told = [person, person.replace("@", "%40"), actor, account, "Lovelace", "+15550177992", "%2B15550177992"]
+    assert {(path, canary) for path, page in shown.items() for canary in told if canary in page} == set()
+    await browser.sign_in()
+    page = (await browser.post(f"/events/{event_id}", {})).text
+    assert [canary for canary in told[:1] + told[2:5] if canary not in page] == []
+
+
 async def test_a_personal_number_that_stands_in_a_time_breaks_nothing(browser: Browser) -> None:
     await browser.sign_in()
     event = replace(an_event(), values={"contact.id": "7", "contact.stage": "customer", "contact.number": "179000"})
@@ -218,7 +239,7 @@ async def test_the_playground_tells_mistakes_and_what_a_rule_would_do(browser: B
     for form, told in (
         ({"text": good, "event": "nonsense"}, "is no event id"),
         ({"text": good, "event": "1-1"}, "no event 1-1"),
-        ({"text": good, "given": "{"}, "this is no JSON"),
+        ({"text": good, "given": "{"}, "the event is not JSON"),
         ({"text": good, "given": "[]"}, "this is no event"),
         ({"text": good, "given": "{}"}, "no field"),
         ({"text": good}, "Give an event"),

@@ -248,3 +248,25 @@ async def test_deliveries_go_on_while_rules_are_loaded(store: Store, folder: Pat
         await asyncio.sleep(0)
     assert before.version in seen
     assert len((await rules.current()).rules) == 301
+
+
+async def test_senders_in_an_outage_wait_for_one_attempt_and_not_in_a_queue(folder: Path) -> None:
+    connections, over = 0, asyncio.Event()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    paused = open_store(f"redis://127.0.0.1:{port}/0", Options(accept_timeout_ms=300))
+    rules = book(folder, paused)
+    told = await asyncio.gather(*(rules.current() for _ in range(10)), return_exceptions=True)
+    assert [type(one) for one in told] == [StoreUnavailable] * 10
+    assert connections == 1
+    over.set()
+    await paused.close()
+    server.close()
+    await server.wait_closed()

@@ -58,6 +58,42 @@ async def test_a_rule_that_nobody_would_wait_for_is_ended_and_its_process_is_gon
     assert (await attempt(rules_text(a_rule("one")), an_event(), at=1)).rules == 1
 
 
+BIG = replace(an_event(), values={"contact.id": "7", "contact.note": "x" * 60_000})
+QUESTIONS = "version: 1\nrules:\n  - id: asks\n    event: contact.updated\n    when:\n      any:\n" + "".join(
+    f"        - contact.note: a{n}\n" for n in range(1900)
+)
+TEMPLATES = "version: 1\nrules:\n  - id: repeats\n    event: contact.updated\n    then:\n" + "".join(
+    f"""      - do: update_attributes
+        with: {{ type: contacts, contact: {{ hubspot: {{ id: x }}, attributes: {{ {attributes} }} }} }}
+"""
+    for attributes in [", ".join(f"a{n}: '{'${contact.note}' * 50}'" for n in range(80))]
+)
+
+
+async def test_a_result_larger_than_anybody_would_read_is_not_given() -> None:
+    assert "too large to show" in (await attempt(QUESTIONS + THEN, BIG, at=1, masked=False)).fault
+
+
+async def test_a_rule_that_takes_too_much_memory_is_ended() -> None:
+    """Its arguments would take 240 MB."""
+    came = await attempt(TEMPLATES, BIG, at=1, masked=False)
+    assert came.explanation is not None
+    (step,) = came.explanation.rules[0].steps
+    assert (step.args, step.problem) == (None, "MemoryError")
+
+
+async def test_values_and_arguments_are_shown_up_to_a_length() -> None:
+    """Ten thousand characters stand in the event once, and not again under every question and argument."""
+    text = rules_text(a_rule("one", seen="${contact.note}")).replace(
+        "contact.stage: customer", "contact.note: { exists: true }"
+    )
+    event = replace(an_event(), values={"contact.id": "7", "contact.note": "y" * 10_000})
+    came = await attempt(text, event, at=1, masked=False)
+    assert came.explanation is not None
+    assert str(came.explanation.rules).count("y") < 6_000
+    assert came.explanation.rules[0].verdict.matched
+
+
 async def test_a_trial_that_is_given_up_leaves_no_process() -> None:
     event = replace(an_event(), values={"contact.id": "7", "contact.note": "a" * 1000})
     before = _processes()
@@ -82,4 +118,4 @@ def _processes() -> set[str]:
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", "{}", '{"entry": 1}', '{"entry": {"event": []}}', "[" * 60_000])
 def test_what_is_no_event_says_so(text: str) -> None:
     with pytest.raises(Malformed):
-        event_of_json(text)
+        event_of_json(text.encode())

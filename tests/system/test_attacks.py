@@ -12,7 +12,7 @@ from service.engine import load, read_folder
 from service.sources import hubspot as source
 from service.sources.delivery import Delivery, Verified
 from service.store import dead
-from service.worker.desk import bounded, storable
+from service.store.bounds import bounded, storable
 from tests.system.conftest import Installation, a_new_id, hubspot
 
 GOOD = "version: 1\nrules: [{id: good, event: contact.updated, then: [{do: fetch_executions, with: {campaign: a1}}]}]\n"

@@ -67,7 +67,7 @@ async def test_what_sakari_answered_stays_in_the_ledger_bounded(make_bench: Make
         await bench.drain()
     kept = [(await bench.ledger(fact)).steps[0].answer for fact in "ab"]
     assert kept[0] == {"error": {"code": "CONT-001"}}
-    assert kept[1].startswith('"<html><html>')
+    assert kept[1].startswith("<html><html>")
     assert len(kept[1]) == 4097
 
 

@@ -37,7 +37,10 @@ Instant = Annotated[int, QueryParameter(ge=0, le=2**53, description="Millisecond
 Look = Annotated[int, QueryParameter(ge=1, le=20_000, description="How many events to look through at most.")]
 EventId = Annotated[
     str,
-    QueryParameter(pattern=r"^(\d{1,15}-\d{1,10})?$", description="Events before this one, such as `1790000003000-0`."),
+    QueryParameter(
+        pattern=r"^([0-9]{1,15}-[0-9]{1,10})?(?!\n)$",  # `$` alone lets a line end pass, and JavaScript has no `\Z`
+        description="Events before this one, such as `1790000003000-0`.",
+    ),
 ]
 
 _FAULTS = {

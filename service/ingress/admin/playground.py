@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import msgspec
 from litestar import post
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import HTTPException
@@ -14,9 +15,8 @@ from msgspec import Struct
 from service.errors import Malformed
 from service.ingress.admin.events import journalled
 from service.ingress.admin.parameters import RESPONSES
-from service.insight.event_of import event_of
 from service.insight.told import ToldTrial, told_trial
-from service.insight.trial import attempt
+from service.insight.trial import attempt, event_of_json
 from service.model import Event
 from service.store import Store
 
@@ -59,7 +59,7 @@ def playground(store: Store, now: Callable[[], int]) -> HTTPRouteHandler:
             event, at = found.entry.event, found.entry.received_at
         elif data.event is not None:
             try:
-                event = event_of(data.event)
+                event = event_of_json(msgspec.json.encode(data.event))
             except Malformed as error:
                 raise HTTPException(str(error), status_code=400) from None
         return told_trial(await attempt(data.text, event, at=at, masked=bool(data.event_id)))
