@@ -78,7 +78,7 @@ async def show_dead(letter_id: str, unmasked: bool, as_json: bool) -> None:
         out.print(view.printable(f"{name:<12} {value}"), highlight=False, markup=False, soft_wrap=True)
     for line in view.lines(story, masked=not unmasked) if story else []:
         out.print(line, highlight=False, soft_wrap=True)
-    out.print(f"    {told.advice}", style="dim", highlight=False, markup=False)
+    out.print(f"    {told.advice}", style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 @dead_letters.command("retry")

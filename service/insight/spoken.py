@@ -28,9 +28,9 @@ def is_warning(problem: str) -> bool:
 def retried(run: RunRecord, died_message: str) -> str:
     """What came before a person had a run tried again. `died_message`: with personal data hidden if it should be."""
     times = "once" if run.retries == 1 else f"{run.retries} times, last"
-    by = f" by the {run.retried_by}" if run.retried_by else ""
+    place = f" from the {run.retried_by}" if run.retried_by else ""
     why = f"{run.died_of}, {died_message}" if died_message else run.died_of
-    return f"died {times}: {why}; retried{by} at"
+    return f"died {times}: {why}; retried{place} at"
 
 
 def behind(ahead: Waiting, message: str) -> str:

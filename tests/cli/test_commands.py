@@ -256,7 +256,7 @@ def test_a_dead_letter_can_be_retried_once(installed: Callable[..., Any]) -> Non
     assert record.expires_at > NOW
     assert installed(lambda store: store.redis.zcard(keys.READY)) == 1
     told = " ".join(sluice("events", "show", event).output.split())
-    assert "died once: http_400, refused; retried by the command line at 20" in told
+    assert "died once: http_400, refused; retried from the command line at 20" in told
 
 
 def test_only_a_run_can_be_retried(installed: Callable[..., Any]) -> None:

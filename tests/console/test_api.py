@@ -287,7 +287,7 @@ def _call_often(operation: Any, name: str, told: dict[str, Any]) -> None:
             told["broken"].append((name, case.as_curl_command()))
         if name in ROUTES and not _as_described(operation, answer):
             told["other than described"].append((name, case.as_curl_command(), answer.text))
-        if name in ROUTES and case.call(headers={"authorization": "Bearer wrong"}).status_code not in _REFUSED:
+        if name in ROUTES and case.call(headers={"authorization": ""}).status_code not in _REFUSED:
             told["let in"].append(name)
 
     call()

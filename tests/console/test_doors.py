@@ -86,7 +86,7 @@ async def test_over_https_the_cookie_is_bound_to_the_host(redis_url: str, store:
 
 
 async def test_without_an_admin_token_there_is_no_console(redis_url: str, store: Store, tmp_path: Path) -> None:
-    async with browsing(redis_url, store, tmp_path, SLUICE_ADMIN_TOKEN="") as browser:
+    async with browsing(redis_url, store, tmp_path, SLUICE_ADMIN_TOKEN="", SLUICE_VIEWER_TOKEN="") as browser:
         for path in ("/console", "/console/sign-in", "/api/events", "/api/openapi.json", "/schema"):
             assert (await browser.http.get(path)).status_code == 404
 
