@@ -34,7 +34,7 @@ def markdown(result: Result) -> str:
     for measure, lines in itertools.groupby(result.lines, key=lambda line: line.measure):
         parts += [
             f"### {measure}\n",
-            "| | median | least … most | beside its yardstick | promised |",
+            "| | median | least … most | beside its yardstick | target |",
             "|---|--:|--:|--:|--:|",
         ]
         parts += ["| " + " | ".join(cells(line)) + " |" for line in lines]
