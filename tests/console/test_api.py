@@ -156,16 +156,11 @@ async def test_looking_at_personal_data_is_noted(browser: Browser) -> None:
         assert [one["event"] for one in logs] == ["personal data shown"]
 
 
-async def test_wrong_tokens_are_slowed_down(browser: Browser) -> None:
-    async def status(**headers: str) -> int:
-        return (await browser.http.get("/api/rules", headers=headers)).status_code
-
-    assert [await status() for _ in range(12)] == [401] * 12, "who brings no token guesses none"
-    assert [await status(authorization=f"Bearer wrong {n}") for n in range(9)] == [401] * 9
-    assert await status(**ADMIN) == 200
-    assert await status(authorization="Bearer wrong") == 401
-    answer = await browser.http.get("/api/rules", headers=ADMIN)
-    assert (answer.status_code, answer.json()["message"]) == (429, "Too many wrong tokens. Wait a minute.")
+async def test_wrong_tokens_keep_nobody_away_who_has_a_right_one(browser: Browser) -> None:
+    """Behind a proxy a stranger and an operator have the same address."""
+    for n in range(20):
+        assert (await browser.http.get("/api/rules", headers={"authorization": f"Bearer wrong {n}"})).status_code == 401
+    assert (await browser.http.get("/api/rules", headers=ADMIN)).status_code == 200
 
 
 @pytest.mark.parametrize("proof", ["", "Bearer wrong", "Basic admin-new", "Bearer", "bearer adminä"])
@@ -174,7 +169,7 @@ async def test_without_a_token_no_route_answers(browser: Browser, proof: str) ->
         verb, path = route.split()
         path = path.replace("{what}", "drop").replace("{event_id}", "1-1").replace("{letter_id}", "x")
         answer = await browser.http.request(verb, path, headers={b"authorization": proof.encode("latin-1")})
-        assert answer.status_code in ({401, 429} if " " in proof else {401}), route
+        assert answer.status_code == 401, route
 
 
 async def test_who_may_only_look_gets_masked_data_and_does_nothing(browser: Browser) -> None:
@@ -287,7 +282,7 @@ def _call_often(operation: Any, name: str, told: dict[str, Any]) -> None:
             told["broken"].append((name, case.as_curl_command()))
         if name in ROUTES and not _as_described(operation, answer):
             told["other than described"].append((name, case.as_curl_command(), answer.text))
-        if name in ROUTES and case.call(headers={"authorization": ""}).status_code not in _REFUSED:
+        if name in ROUTES and case.call(headers={"authorization": "Bearer wrong"}).status_code not in _REFUSED:
             told["let in"].append(name)
 
     call()

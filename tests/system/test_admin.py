@@ -56,14 +56,14 @@ async def test_a_dead_letter_is_found_retried_and_done(installation: Installatio
     assert (await installation.http.post(url + "retry", json={}, headers=TOKEN)).status_code == 400
     assert (await installation.http.post(url + "burn", json={"ids": []}, headers=TOKEN)).status_code == 400
     answer = await installation.http.post(url + "retry", json={"which": {"object": f"contact/{who}"}}, headers=TOKEN)
-    assert answer.json() == {"done": 1, "gone": 0, "refused": 0}
+    assert answer.json() == {"done": 1, "gone": 0, "refused": 0, "ids": [letter["id"]]}
 
     async def done() -> bool | None:
         return (await installation.story(who)).runs["counter"].state == "done" or None
 
     await until(done)
     answer = await installation.http.post(url + "drop", json={"ids": [letter["id"]]}, headers=TOKEN)
-    assert answer.json() == {"done": 0, "gone": 1, "refused": 0}
+    assert answer.json() == {"done": 0, "gone": 1, "refused": 0, "ids": []}
 
 
 async def test_the_accounts_are_shown_with_their_pace_and_circuit(installation: Installation) -> None:

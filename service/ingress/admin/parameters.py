@@ -48,7 +48,6 @@ _FAULTS = {
     401: "There is no valid token.",
     403: "The token is one to look only.",
     404: "There is no such thing (any more).",
-    429: "Too many wrong tokens came from this address; wait a minute.",
     503: "Redis does not answer.",
 }
 RESPONSES = {status: ResponseSpec(Fault, generate_examples=False, description=text) for status, text in _FAULTS.items()}
