@@ -148,7 +148,7 @@ class Told(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        self._exporter.shutdown()  # type: ignore[no-untyped-call]
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # untyped in the SDK
 
     def _answered(self, answer: requests.Response, *_: object, **__: object) -> None:
         self._status = answer.status_code

@@ -15,7 +15,7 @@ from service.sandbox.faults import TRANSPORT
 class _Cuttable(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
+        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]  # ASGI wants mappings there
 
 
 class _Server(uvicorn.Server):

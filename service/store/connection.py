@@ -44,6 +44,11 @@ class Store(Struct, frozen=True):
         """Run one script, atomically. Raises redis.exceptions.RedisError, OSError."""
         return await (self.durable if durably else self.quick).run(self.scripts[script], keys, args)
 
+    async def mapping(self, key: str) -> dict[bytes, bytes]:
+        """Fetch a hash whole; empty if there is none. Raises RedisError."""
+        found: dict[bytes, bytes] = await self.redis.hgetall(key)  # type: ignore[misc]  # typed as if it might not be awaited
+        return found
+
     async def answers(self, *, within_s: float = 5.0) -> bool:
         """Tell whether Redis answers at all."""
         return not await self.silence(within_s=within_s)
@@ -128,7 +133,7 @@ class _OneAtATime(Sentinel):
     """
 
     def __init__(self, addresses: list[tuple[str, int]], **settings: Any) -> None:
-        super().__init__(addresses, **settings)  # type: ignore[no-untyped-call]
+        super().__init__(addresses, **settings)  # type: ignore[no-untyped-call]  # redis-py types no sentinels
         self._asking = asyncio.Lock()
 
     async def discover_master(self, service_name: str) -> Any:
@@ -151,7 +156,7 @@ def _sentinel_pool(url: str, bounds: dict[str, Any]) -> ConnectionPool:
     addresses = [(host, int(port or 26379)) for host, _, port in hosts]
     sentinels = _OneAtATime(addresses, sentinel_kwargs=timeouts)
     wanted = {"db": int(match["db"] or 0), **login, **bounds}
-    return SentinelConnectionPool(match["name"], sentinels, **wanted)  # type: ignore[no-untyped-call]
+    return SentinelConnectionPool(match["name"], sentinels, **wanted)  # type: ignore[no-untyped-call]  # as above
 
 
 def load_scripts(redis: Redis) -> dict[str, AsyncScript]:

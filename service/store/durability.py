@@ -52,7 +52,7 @@ async def _fsync(store: Store) -> list[str]:
         return ["durability is `memory`: what was accepted in the last second is lost if Redis is killed"]
     remedy = "start Redis with `--appendonly yes` (7.2 or later), or set SLUICE_DURABILITY=memory and accept the risk"
     try:
-        await store.redis.execute_command("WAITAOF", 1, 0, 1000)  # type: ignore[no-untyped-call]
+        await store.redis.execute_command("WAITAOF", 1, 0, 1000)  # type: ignore[no-untyped-call]  # untyped in redis-py
     except ResponseError as error:
         if not unknown(error):
             raise SettingsError([f"this Redis does not write an append-only file; {remedy}"]) from None

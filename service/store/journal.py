@@ -118,8 +118,7 @@ async def _behind(store: Store, told: Story) -> dict[str, Waiting]:
         return {}
     member, occurred_at = first[0]
     run_key = member.split(b" ", 2)[1].decode()
-    fields: dict[bytes, bytes] = await store.redis.hgetall(keys.RUN + run_key)  # type: ignore[misc]  # as below
-    at = waiting(event.lane, member, int(occurred_at), _flat(fields))
+    at = waiting(event.lane, member, int(occurred_at), _flat(await store.mapping(keys.RUN + run_key)))
     return {rule: at for rule, run in told.runs.items() if not run.ended and f"{event.fact_key}/{rule}" != run_key}
 
 
@@ -145,14 +144,13 @@ async def stories(store: Store, events: Sequence[Journalled]) -> list[Story]:
 
 async def replayed(store: Store, event_id: str) -> dict[str, str]:
     """Fetch which runs a replay added to an event: rule id -> version of the rule set."""
-    added: dict[bytes, bytes] = await store.redis.hgetall(keys.REPLAYED + event_id)  # type: ignore[misc]  # as below
+    added = await store.mapping(keys.REPLAYED + event_id)
     return {rule.decode(): version.decode() for rule, version in added.items()}
 
 
 async def ledger(store: Store, run_key: str) -> RunRecord:
     """Fetch what a run did so far; a run without a ledger is waiting."""
-    fields: dict[bytes, bytes] = await store.redis.hgetall(keys.RUN + run_key)  # type: ignore[misc]  # stubs of redis-py
-    return _ledger(fields)
+    return _ledger(await store.mapping(keys.RUN + run_key))
 
 
 def _ledger(fields: dict[bytes, bytes]) -> RunRecord:

@@ -52,7 +52,7 @@ async def count(store: Store, counts: Mapping[str, int], *, now: int) -> None:
 
 async def last_firings(store: Store) -> dict[str, str]:
     """Fetch when rules matched last: `live|shadow|failed <rule>` -> event id."""
-    found: dict[bytes, bytes] = await store.redis.hgetall(keys.LAST_FIRINGS)  # type: ignore[misc]  # stubs of redis-py
+    found = await store.mapping(keys.LAST_FIRINGS)
     return {what.decode(): event.decode() for what, event in found.items()}
 
 

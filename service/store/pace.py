@@ -89,7 +89,7 @@ _RECOVERY_MS = 120_000
 
 async def states(store: Store, *, now: int | None = None) -> list[AccountState]:
     """How every account does that was called within the last days, by name. `now`: server time in ms, for tests."""
-    names = sorted(name.decode() for name in await store.redis.smembers(keys.ACCOUNTS))  # type: ignore[misc]
+    names = sorted(name.decode() for name in await store.redis.smembers(keys.ACCOUNTS))  # type: ignore[misc]  # as in `Store.mapping`
     seconds, micros = await store.redis.time()
     at = seconds * 1000 + micros // 1000 if now is None else now
     async with store.redis.pipeline(transaction=False) as pipe:
