@@ -170,8 +170,7 @@ class Sakari:
         if body is None:
             return {}
         encoded = _encode(body)
-        about = {"Content-Type": "application/json", "Content-Length": str(len(encoded))}
-        return {"stream": LastLook(encoded, self._check), "headers": about}
+        return {"stream": LastLook(encoded, self._check), "headers": {"Content-Type": "application/json"}}
 
     async def _authorized(self, request: httpx.Request, *, repeatable: bool, endpoint: str) -> Answer:
         """The answer; after a 401, the answer to one more try with a new token."""
