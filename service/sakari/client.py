@@ -1,5 +1,6 @@
 """The calls of the Sakari API that Sluice makes. Every failure is Retryable, Permanent or Uncertain."""
 
+import functools
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
@@ -144,7 +145,7 @@ class Sakari:
         return answer
 
     def _path(self, *segments: str) -> str:
-        return "/".join(("v1", "accounts", *map(_segment, (self._account_id, *segments))))
+        return _path(self._account_id, *segments)
 
     async def _call(
         self, method: str, path: str, *, params: dict[str, str] | None = None, body: dict[str, Any] | None = None
@@ -216,6 +217,11 @@ class Sakari:
 def _endpoint(path: str) -> str:
     """The word after the account in a path, for metrics; `account` for the account itself."""
     return (*path.split("/"), "account")[3]
+
+
+@functools.lru_cache(256)
+def _path(*segments: str) -> str:
+    return "/".join(("v1", "accounts", *map(_segment, segments)))
 
 
 def _segment(value: str) -> str:
