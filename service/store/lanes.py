@@ -59,7 +59,7 @@ async def claim(store: Store, most: int) -> list[Lane]:
     until = asked + store.options.lease_ms / 1000
     return [
         Lane(name=name.decode(), number=number.decode(), until=until, head=_head(name.decode(), head))
-        for name, number, _, head in taken
+        for name, number, head in taken
     ]
 
 
@@ -155,12 +155,14 @@ async def _record(
     run, options = lane.head.run, store.options
     if notes.held:
         lane.holding = ""
+    # What lay dead until a person retried it says nothing of how long runs take.
+    since = "" if lane.head.record.retried_at else lane.head.event_id.partition("-")[0]
     answer = await store.run(
         "record",
         [*_HOLDING, keys.RUN + run.key, keys.DEAD, keys.FENCE + notes.held, keys.TALLY],
         ["", lane.name, lane.number, after, remove, keys.LANE, keys.RUN, keys.DEAD_LETTER]
         + [letter.id if letter else "", encode(letter) if letter else b"", options.ledger_ms]
-        + [options.fence_ms, int(bool(notes.held)), len(notes.fields), len(notes.shared), TALLY_MS]
+        + [since, int(bool(notes.held)), len(notes.fields), len(notes.shared), TALLY_MS]
         + [part for pair in notes.fields.items() for part in pair]
         + [part for key, step in notes.shared.items() for part in (key, encode(step))]
         + [part for pair in notes.wrote.items() for part in pair],

@@ -10,15 +10,16 @@ local keys = {leases = KEYS[1], owners = KEYS[2]}
 local now, lane, number = clock(ARGV[1]), ARGV[2], ARGV[3]
 if not holds(lane, number, keys, now) then return {'lost'} end
 local fence = KEYS[4]
-local busy = redis.call('HGET', fence, '@busy')
-if busy then
-  local holder, until_ms = string.match(busy, '^(%S+) (%S+)$')
+local asked = {'@busy'}
+for i = 9, #ARGV, 2 do asked[#asked + 1] = ARGV[i] end
+local kept = redis.call('HMGET', fence, unpack(asked))
+if kept[1] then
+  local holder, until_ms = string.match(kept[1], '^(%S+) (%S+)$')
   if holder ~= number and tonumber(until_ms) > now then return {'busy', until_ms} end
 end
 local answer = {'go'}
-for i = 9, #ARGV, 2 do
-  local newest = redis.call('HGET', fence, ARGV[i])
-  if not newest or tonumber(newest) <= tonumber(ARGV[i + 1]) then answer[#answer + 1] = ARGV[i] end
+for i = 2, #asked do
+  if not kept[i] or tonumber(kept[i]) <= tonumber(ARGV[2 * i + 6]) then answer[#answer + 1] = asked[i] end
 end
 if #answer > 1 then
   redis.call('HSET', fence, '@busy', number .. ' ' .. (now + tonumber(ARGV[4])))
