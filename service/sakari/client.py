@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from service.errors import Permanent, Retryable, StepError, Uncertain
+from service.model import Asking
 from service.observe.metrics import SAKARI_CALLS, SAKARI_SECONDS, of
 from service.sakari.exchange import Answer, LastLook, exchange
 from service.sakari.gate import Caller, Gate
@@ -76,6 +77,10 @@ class Sakari:
             caller=caller,
             snapshots=self._snapshots,
         )
+
+    def asking(self, caller: Caller) -> Asking | None:
+        """See `Gate.asking`."""
+        return self._gate.asking(caller)
 
     def executions(
         self, campaign: str, *, version_id: str | None = None, patiently: bool = False

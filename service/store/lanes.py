@@ -11,18 +11,33 @@ from typing import Any
 from msgspec import Struct
 
 from service.errors import LeaseLost
+from service.model import Admission, Asking
 from service.store import keys, tickets
 from service.store.connection import Store
 from service.store.options import TALLY_MS
+from service.store.pace import admission, question
 from service.store.records import DeadLetter, Lane, StepRecord, Waiting, encode, waiting
 
 _HOLDING = [keys.READY, keys.LEASES, keys.OWNERS]
+_NO_QUESTION: tuple[list[str], list[Any]] = ([keys.ACCOUNT, keys.ACCOUNTS], [""] * 7)
 
 
 class Busy(Struct, frozen=True):
     """Another lane writes to the same record just now; its hold ends at `until` (server time, ms) at the latest."""
 
     until: int
+
+
+class Begun(Struct, frozen=True):
+    """What may be written of what was asked for. `admission`: whether Sakari may be called now, if that was asked."""
+
+    allowed: frozenset[str]
+    admission: Admission | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the record is held: only by who goes on to write."""
+        return bool(self.allowed) and (self.admission is None or self.admission.verdict != "later")
 
 
 class Notes(Struct):
@@ -93,26 +108,35 @@ async def followers(store: Store, lane: Lane, most: int) -> list[Waiting]:
 
 
 async def begin(
-    store: Store, lane: Lane, record: str, attributes: Mapping[str, int], pending: tuple[int, StepRecord] | None
-) -> Busy | frozenset[str]:
+    store: Store,
+    lane: Lane,
+    record: str,
+    attributes: Mapping[str, int],
+    pending: tuple[int, StepRecord] | None,
+    asking: Asking | None = None,
+) -> Busy | Begun:
     """Ask which attributes (name -> occurred_at) of a Sakari record may be written, and hold the record for that.
 
-    `pending` marks a step in the ledger before its call, for actions that must not be repeated blindly.
+    `pending` marks a step in the ledger before its call, for actions that must not be repeated blindly. `asking`: also ask
+    to be let in to Sakari if anything may be written; who is to come later holds nothing, and nothing is marked.
     """
     run, options = lane.head.run, store.options
     field, value = (f"step:{pending[0]}", encode(pending[1])) if pending else ("", b"")
+    accounts, terms = question(asking) if asking else _NO_QUESTION
     answer = await store.run(
         "begin",
-        [*_HOLDING[1:], keys.RUN + run.key, keys.FENCE + record],
-        ["", lane.name, lane.number, options.hold_ms, options.fence_ms, field, value, options.ledger_ms]
+        [*_HOLDING[1:], keys.RUN + run.key, keys.FENCE + record, *accounts],
+        ["", lane.name, lane.number, options.hold_ms, options.fence_ms, field, value, options.ledger_ms, *terms]
         + [part for pair in attributes.items() for part in pair],
     )
     if answer[0] == b"lost":
         raise LeaseLost(lane.name)
     if answer[0] == b"busy":
         return Busy(int(answer[1]))
-    lane.holding = record if answer[1:] else ""
-    return frozenset(a.decode() for a in answer[1:])
+    _, told, *allowed = answer
+    begun = Begun(frozenset(name.decode() for name in allowed), admission(told) if told else None)
+    lane.holding = record if begun.held else ""
+    return begun
 
 
 async def save(store: Store, lane: Lane, notes: Notes) -> None:
