@@ -29,8 +29,8 @@ from service.ingress.metrics import metrics
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import NoTaker, Spill, Spilled
+from service.ingress.webhook import Ingress, webhook
 from service.ingress.webhook import describe as describe_webhooks
-from service.ingress.webhook import webhook
 from service.insight.stories import RuleSets
 from service.observe import logs, trace_config, traces
 from service.settings import Found, IngressSettings, StoreSettings
@@ -55,7 +55,7 @@ _DRAIN_SPILL_S = 1
 _TELL_REFUSALS_S = 2
 
 
-def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litestar:
+def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Ingress:
     """Make the ingress.
 
     `stopping`: set as soon as the process is told to stop, so that pages that keep themselves fresh let go of it.
@@ -75,6 +75,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         for problem in desk.rules.problems:
             log.warning("rule problem", problem=problem)
         gc.freeze()  # rules, routes and modules stay: collecting need not look at them again and again
+        gc.set_threshold(20_000, 10, 10)
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
         async with asyncio.TaskGroup() as tasks:
             doing = (
@@ -91,9 +92,9 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         await opened.close()
         traces.stop()
 
-    made = Litestar(
-        route_handlers=[
-            *(webhook(route, desk, bodies) for route in routes),
+    made = Ingress(
+        [webhook(route, desk, bodies) for route in routes],
+        [
             livez,
             metrics(desk.spill, opened),
             readyz(desk, opened),
