@@ -52,6 +52,8 @@ _KEEP_RULES_S = 60
 _LOOK_AT_RULES_S = 2
 """A change is taken up at the second look. Contents are compared, since a mounted ConfigMap tells nothing else reliably."""
 _DRAIN_SPILL_S = 1
+_GARBAGE = 20_000
+"""Objects, until Python looks for cycles. By default it is 700, which is less than fifty deliveries under way have at a time."""
 _TELL_REFUSALS_S = 2
 
 
@@ -75,7 +77,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Ingres
         for problem in desk.rules.problems:
             log.warning("rule problem", problem=problem)
         gc.freeze()  # rules, routes and modules stay: collecting need not look at them again and again
-        gc.set_threshold(20_000, 10, 10)
+        gc.set_threshold(_GARBAGE)
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
         async with asyncio.TaskGroup() as tasks:
             doing = (
