@@ -12,38 +12,46 @@ from tests.bench.installed import Installation, Installed, a_far_side, a_redis, 
 PYTHON = Path(".venv-peers/bin/python")
 _SECRET = "bench-secret"
 
-_WORKERS = {
-    "celery": ("celery", "-A", "tests.bench.peers.with_celery:queue", "worker", "--loglevel", "warning"),
-    "arq": ("tests.bench.peers.with_arq",),
-}
-_CELERY = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat")
+_CELERY = ("--loglevel", "warning", "--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat")
+"""Two processes: its own choice for two cores."""
 
 
-MISSING = "FastAPI with Celery and with arq: there is no environment .venv-peers; `make bench` makes it"
+def _celery(module: str) -> tuple[str, ...]:
+    return f"{module}:app", "celery", "-A", f"tests.bench.peers.{module}:queue", "worker", *_CELERY
 
 
-_APPS = {
-    "celery": ("with_celery:app", *_WORKERS["celery"], *_CELERY),
-    "arq": ("with_arq:app", *_WORKERS["arq"]),
-}
-"""Of each its web app and its worker: one uvicorn; two processes of Celery, its own choice for two cores, or one of arq."""
+def _arq(module: str) -> tuple[str, ...]:
+    return f"{module}:app", f"tests.bench.peers.{module}"
+
+
+_LEAST = {"celery": _celery("with_celery"), "arq": _arq("with_arq")}
+_SAME_JOB = {"celery": _celery("same_job_celery"), "arq": _arq("same_job_arq")}
+"""Of each form and peer the web app, which one uvicorn serves, and the worker."""
 
 _DURABLE = ("--appendfsync", "always")
 """A Redis that syncs before it answers: the way for them to keep the promise that a 2xx means stored."""
 
+MISSING = "FastAPI with Celery and with arq: there is no environment .venv-peers; `make bench` makes it"
+
 
 def peers() -> dict[str, Installation]:
-    """The peers by name, on a Redis as Sluice's, and `<name>_durable`. None without their environment."""
+    """The peers: `<name>` is the least, on a Redis as Sluice's; `<name>_durable` too, on one that syncs before it answers;
+    `<name>_same` does the same job as Sluice, on such a one. None without their environment.
+    """
     if not PYTHON.exists():
         return {}
-    plain: dict[str, Installation] = {name: functools.partial(_installed, app=app) for name, app in _APPS.items()}
-    return plain | {
-        f"{name}_durable": functools.partial(_installed, app=app, redis=_DURABLE) for name, app in _APPS.items()
+    return {
+        **{name: functools.partial(peer_installed, app=app) for name, app in _LEAST.items()},
+        **{f"{name}_durable": functools.partial(peer_installed, app=app, redis=_DURABLE) for name, app in _LEAST.items()},
+        **{f"{name}_same": functools.partial(peer_installed, app=app, redis=_DURABLE) for name, app in _SAME_JOB.items()},
     }
 
 
 @contextlib.asynccontextmanager
-async def _installed(folder: Path, *, app: tuple[str, ...], redis: tuple[str, ...] = ()) -> AsyncIterator[Installed]:
+async def peer_installed(
+    folder: Path, *, app: tuple[str, ...], redis: tuple[str, ...] = (), **settings: str
+) -> AsyncIterator[Installed]:
+    """One web app and one worker, as processes; `settings` are more variables for both."""
     web, *worker = app
     async with AsyncExitStack() as stack:
         url, redis_pid = await stack.enter_async_context(a_redis(folder, *redis))
@@ -54,6 +62,7 @@ async def _installed(folder: Path, *, app: tuple[str, ...], redis: tuple[str, ..
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "HUBSPOT_CLIENT_SECRET": _SECRET,
             "SAKARI_URL": f"http://127.0.0.1:{far}",
+            **settings,
         }
         serve = (python, "-m", "uvicorn", f"tests.bench.peers.{web}", "--port", str(port), "--log-level", "warning")
         log = folder / "ingress.log"

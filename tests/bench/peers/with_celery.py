@@ -40,11 +40,11 @@ async def hubspot(request: Request) -> dict[str, int]:
 @queue.task(autoretry_for=(requests.RequestException,), retry_backoff=True, max_retries=10)
 def mark(object_id: int, stage: str) -> None:
     url = f"{SAKARI_URL}/v1/accounts/peer/attributes/contacts"
-    _session().post(url, json=contact(object_id, stage), timeout=20).raise_for_status()
+    session().post(url, json=contact(object_id, stage), timeout=20).raise_for_status()
 
 
 @functools.cache
-def _session() -> requests.Session:
+def session() -> requests.Session:
     """One for each process: connections that stay open, and a token."""
     session = requests.Session()
     login = {"grant_type": "client_credentials", "client_id": "peer", "client_secret": "peer"}
