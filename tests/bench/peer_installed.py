@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -29,29 +29,35 @@ _SAME_JOB = {"celery": _celery("same_job_celery"), "arq": _arq("same_job_arq")}
 """Of each form and peer the web app, which one uvicorn serves, and the worker."""
 
 _DURABLE = ("--appendfsync", "always")
-"""A Redis that syncs before it answers: the way for them to keep the promise that a 2xx means stored."""
+"""A Redis that syncs before it answers: so a 2xx of the least means stored. The same job asks for it, once a delivery."""
 
 MISSING = "FastAPI with Celery and with arq: there is no environment .venv-peers; `make bench` makes it"
 
 
 def peers() -> dict[str, Installation]:
-    """The peers: `<name>` is the least, on a Redis as Sluice's; `<name>_durable` too, on one that syncs before it answers;
-    `<name>_same` does the same job as Sluice, on such a one. None without their environment.
+    """The peers by name: the least, and the least with a Redis that is `_durable`; and `_same`, the same job as Sluice's.
+
+    None without their environment.
     """
     if not PYTHON.exists():
         return {}
-    return {
-        **{name: functools.partial(peer_installed, app=app) for name, app in _LEAST.items()},
-        **{f"{name}_durable": functools.partial(peer_installed, app=app, redis=_DURABLE) for name, app in _LEAST.items()},
-        **{f"{name}_same": functools.partial(peer_installed, app=app, redis=_DURABLE) for name, app in _SAME_JOB.items()},
-    }
+    found: dict[str, Installation] = {}
+    for name, app in _LEAST.items():
+        found[name] = functools.partial(_installed, app=app)
+        found[f"{name}_durable"] = functools.partial(_installed, app=app, redis=_DURABLE)
+        found[f"{name}_same"] = same_job(name)
+    return found
+
+
+def same_job(name: str, **settings: str) -> Installation:
+    """A peer that does the same job as Sluice; `settings` are more variables for its processes."""
+    return functools.partial(_installed, app=_SAME_JOB[name], settings=settings)
 
 
 @contextlib.asynccontextmanager
-async def peer_installed(
-    folder: Path, *, app: tuple[str, ...], redis: tuple[str, ...] = (), **settings: str
+async def _installed(
+    folder: Path, *, app: tuple[str, ...], redis: tuple[str, ...] = (), settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Installed]:
-    """One web app and one worker, as processes; `settings` are more variables for both."""
     web, *worker = app
     async with AsyncExitStack() as stack:
         url, redis_pid = await stack.enter_async_context(a_redis(folder, *redis))
@@ -62,7 +68,7 @@ async def peer_installed(
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "HUBSPOT_CLIENT_SECRET": _SECRET,
             "SAKARI_URL": f"http://127.0.0.1:{far}",
-            **settings,
+            **(settings or {}),
         }
         serve = (python, "-m", "uvicorn", f"tests.bench.peers.{web}", "--port", str(port), "--log-level", "warning")
         log = folder / "ingress.log"

@@ -13,6 +13,7 @@ from typing import Any
 from redis import Redis
 
 KEPT_S = 30 * 24 * 3600
+_KEPT = str(KEPT_S)
 EVENTS, DEAD = "events", "dead"
 """Sorted sets of ids by time in milliseconds: all that was accepted, and what failed for good."""
 
@@ -25,7 +26,7 @@ local now = redis.call('TIME')
 local at = now[1] .. string.format('%06d', now[2])
 if tonumber(redis.call('GET', KEYS[3]) or 0) > tonumber(ARGV[3]) then
   redis.call('HSET', KEYS[1], 'state', 'stale', 'ended', at)
-  redis.call('EXPIRE', KEYS[1], 2592000)
+  redis.call('EXPIRE', KEYS[1], KEPT_S)
   return {'stale', 0}
 end
 if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'busy', 0} end
@@ -37,21 +38,21 @@ if calls > tonumber(ARGV[4]) then
 end
 redis.call('HSET', KEYS[1], 'state', 'calling', 'began', at)
 return {'go', redis.call('HINCRBY', KEYS[1], 'tries', 1)}
-"""
+""".replace("KEPT_S", _KEPT)
 
 END = """
 -- What became of the call; after one that was done, nothing older may follow. Gives the lock back if it is still this job's.
 -- KEYS: job, the contact's lock and newest, dead letters. ARGV: token, id, occurred at, state, status or reason.
 local now = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'state', ARGV[4], 'status', ARGV[5], 'ended', now[1] .. string.format('%06d', now[2]))
-redis.call('EXPIRE', KEYS[1], 2592000)
+redis.call('EXPIRE', KEYS[1], KEPT_S)
 if ARGV[4] == 'done' and tonumber(redis.call('GET', KEYS[3]) or 0) < tonumber(ARGV[3]) then
-  redis.call('SET', KEYS[3], ARGV[3], 'EX', 2592000)
+  redis.call('SET', KEYS[3], ARGV[3], 'EX', KEPT_S)
 elseif ARGV[4] == 'dead' then
   redis.call('ZADD', KEYS[4], now[1] * 1000, ARGV[2])
 end
 if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
-"""
+""".replace("KEPT_S", _KEPT)
 
 
 def event_key(event_id: int) -> str:

@@ -1,7 +1,7 @@
 """FastAPI + arq, the same job as Sluice: the app is `app`, the worker `python -m tests.bench.peers.same_job_arq`.
 
-Claim, history and arq's own two entries (the job, and its place in the queue) are one transaction, as `enqueue_job` writes
-them; the event's id is the job's, so one that waits is not there twice.
+arq's two entries of a job (the job, and its place in the queue), as `enqueue_job` writes them, the history and the wait for the
+disk are one round trip. The event's id is the job's, so that one that waits is not there twice.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ app = FastAPI(lifespan=life)
 @app.post("/webhooks/hubspot")
 async def hubspot(request: Request) -> dict[str, int]:
     started, events = time.perf_counter(), await verified(request)
-    async with request.app.state.queue.pipeline(transaction=True) as pipe:
-        keep(pipe, events)
+    async with request.app.state.queue.pipeline(transaction=False) as pipe:
         enqueue(pipe, jobs(events))
+        keep(pipe, events)
         return accepted(events, await pipe.execute(), started)
 
 

@@ -1,6 +1,7 @@
 """FastAPI + Celery, the same job as Sluice: the app is `app`, the worker's tasks belong to `queue`.
 
-Celery has no transaction of its queue and other keys, so the history is written first, and then it is queued.
+Celery's queue is written by Celery alone, one job at a time, so that comes first; the history and the wait for the disk follow.
+What the disk confirmed there, it has of all that was written before.
 """
 
 import time
@@ -18,7 +19,9 @@ from tests.bench.peers.with_celery import claims, queue, session
 
 queue.conf.update(
     task_reject_on_worker_lost=True,
-    broker_transport_options={"visibility_timeout": 900},  # how long a job of a killed worker waits; more than any back-off
+    broker_transport_options={
+        "visibility_timeout": 900
+    },  # how long a job of a killed worker waits; more than any back-off
     worker_redirect_stdouts=False,
 )
 app = FastAPI()
@@ -29,16 +32,17 @@ _begin, _end = _store.register_script(BEGIN), _store.register_script(END)
 @app.post("/webhooks/hubspot")
 async def hubspot(request: Request) -> dict[str, int]:
     started, events = time.perf_counter(), await verified(request)
+    enqueue(jobs(events))
     async with claims.pipeline(transaction=False) as pipe:
         keep(pipe, events)
-        answers = await pipe.execute()
-    enqueue(jobs(events))
-    return accepted(events, answers, started)
+        return accepted(events, await pipe.execute(), started)
 
 
 def enqueue(due: list[Job]) -> None:
-    for job in due:
-        mark.apply_async(job, task_id=str(job.event_id))
+    """Queue a job for each; several over one connection."""
+    with queue.producer_or_acquire() as producer:
+        for job in due:
+            mark.apply_async(job, task_id=str(job.event_id), producer=producer)
 
 
 @queue.task(bind=True, max_retries=None, autoretry_for=(Exception,), retry_backoff=5)
