@@ -6,27 +6,38 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from msgspec import Struct
+
 from service.dev.processes import free_port, running
 from tests.bench.installed import Installation, Installed, a_far_side, a_redis, hubspot_route, listening
 
 PYTHON = Path(".venv-peers/bin/python")
 _SECRET = "bench-secret"
 
-_CELERY = ("--loglevel", "warning", "--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat")
-"""Two processes: its own choice for two cores."""
+Command = tuple[str, ...]
 
 
-def _celery(module: str) -> tuple[str, ...]:
-    return f"{module}:app", "celery", "-A", f"tests.bench.peers.{module}:queue", "worker", *_CELERY
+class App(Struct, frozen=True):
+    """A peer's web app, which one uvicorn serves, and its workers: what `python -m` runs."""
+
+    web: str
+    workers: tuple[Command, ...]
 
 
-def _arq(module: str) -> tuple[str, ...]:
-    return f"{module}:app", f"tests.bench.peers.{module}"
+def _celery(module: str, *more: str) -> Command:
+    quiet = ("--loglevel", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat")
+    return "celery", "-A", f"tests.bench.peers.{module}:queue", "worker", *quiet, *more
 
 
-_LEAST = {"celery": _celery("with_celery"), "arq": _arq("with_arq")}
-_SAME_JOB = {"celery": _celery("same_job_celery"), "arq": _arq("same_job_arq")}
-"""Of each form and peer the web app, which one uvicorn serves, and the worker."""
+_LEAST = {
+    "celery": App("with_celery:app", (_celery("with_celery", "--concurrency", "2"),)),
+    "arq": App("with_arq:app", (("tests.bench.peers.with_arq",),)),
+}
+_SOLO = [_celery("same_job_celery", "--pool", "solo", "-n", f"{name}@%h") for name in ("first", "second")]
+_SAME_JOB = {
+    "celery": App("same_job_celery:app", tuple(_SOLO)),
+    "arq": App("same_job_arq:app", (("tests.bench.peers.same_job_arq",),)),
+}
 
 _DURABLE = ("--appendfsync", "always")
 """A Redis that syncs before it answers: so a 2xx of the least means stored. The same job asks for it, once a delivery."""
@@ -56,9 +67,8 @@ def same_job(name: str, **settings: str) -> Installation:
 
 @contextlib.asynccontextmanager
 async def _installed(
-    folder: Path, *, app: tuple[str, ...], redis: tuple[str, ...] = (), settings: Mapping[str, str] | None = None
+    folder: Path, *, app: App, redis: Command = (), settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Installed]:
-    web, *worker = app
     async with AsyncExitStack() as stack:
         url, redis_pid = await stack.enter_async_context(a_redis(folder, *redis))
         far = await stack.enter_async_context(a_far_side(folder))
@@ -70,16 +80,18 @@ async def _installed(
             "SAKARI_URL": f"http://127.0.0.1:{far}",
             **(settings or {}),
         }
-        serve = (python, "-m", "uvicorn", f"tests.bench.peers.{web}", "--port", str(port), "--log-level", "warning")
+        serve = (python, "-m", "uvicorn", f"tests.bench.peers.{app.web}", "--port", str(port), "--log-level", "warning")
         log = folder / "ingress.log"
         ingress = await stack.enter_async_context(listening(log, port, *serve, "--no-access-log", environ=environ))
-        work = running(python, "-m", *worker, environ=environ, log=folder / "worker.log")
-        process = await stack.enter_async_context(work)
+        processes = {"redis": redis_pid, "ingress": ingress.pid}
+        for number, worker in enumerate(app.workers, 1):
+            work = running(python, "-m", *worker, environ=environ, log=folder / "worker.log")
+            processes[f"worker_{number}"] = (await stack.enter_async_context(work)).pid
         signing = {"SLUICE_PUBLIC_URL": environ["PUBLIC_URL"], "SLUICE_HUBSPOT_CLIENT_SECRET": _SECRET}
         yield Installed(
             port=port,
             far=far,
             redis_url=url,
             route=hubspot_route(signing),
-            processes={"redis": redis_pid, "ingress": ingress.pid, "worker": process.pid},
+            processes=processes,
         )

@@ -2,6 +2,6 @@
 
 They run in an environment of their own (`requirements.txt`), and read a handful of variables. `with_celery` and `with_arq` are
 the least: check HubSpot's signature, decode, claim, ask the one rule, queue a job; a worker calls Sakari. `same_job_celery`
-and `same_job_arq` keep the promises that Sluice keeps; what they share is in `same_job` and `records`, and `docs/performance.md`
-says what they still leave out.
+and `same_job_arq` keep the promises that Sluice keeps, and share `same_job` and `records`; `docs/performance.md` says what
+they still leave out.
 """

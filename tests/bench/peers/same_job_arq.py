@@ -2,6 +2,8 @@
 
 arq's two entries of a job (the job, and its place in the queue), as `enqueue_job` writes them, the history and the wait for the
 disk are one round trip. The event's id is the job's, so that one that waits is not there twice.
+
+Ten jobs at once, polling every 10 ms, as in the least: 20 and 50 at once took as much processor time for a job.
 """
 
 import asyncio
