@@ -24,20 +24,18 @@ class App(Struct, frozen=True):
     workers: tuple[Command, ...]
 
 
-def _celery(module: str, *more: str) -> Command:
+def _celery(module: str) -> App:
     quiet = ("--loglevel", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat")
-    return "celery", "-A", f"tests.bench.peers.{module}:queue", "worker", *quiet, *more
+    worker = ("celery", "-A", f"tests.bench.peers.{module}:queue", "worker", "--pool", "solo", *quiet)
+    return App(f"{module}:app", ((*worker, "-n", "first@%h"), (*worker, "-n", "second@%h")))
 
 
-_LEAST = {
-    "celery": App("with_celery:app", (_celery("with_celery", "--concurrency", "2"),)),
-    "arq": App("with_arq:app", (("tests.bench.peers.with_arq",),)),
-}
-_SOLO = [_celery("same_job_celery", "--pool", "solo", "-n", f"{name}@%h") for name in ("first", "second")]
-_SAME_JOB = {
-    "celery": App("same_job_celery:app", tuple(_SOLO)),
-    "arq": App("same_job_arq:app", (("tests.bench.peers.same_job_arq",),)),
-}
+def _arq(module: str) -> App:
+    return App(f"{module}:app", ((f"tests.bench.peers.{module}",),))
+
+
+_LEAST = {"celery": _celery("with_celery"), "arq": _arq("with_arq")}
+_SAME_JOB = {"celery": _celery("same_job_celery"), "arq": _arq("same_job_arq")}
 
 _DURABLE = ("--appendfsync", "always")
 """A Redis that syncs before it answers: so a 2xx of the least means stored. The same job asks for it, once a delivery."""
