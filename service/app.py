@@ -29,8 +29,8 @@ from service.ingress.metrics import metrics
 from service.ingress.receive import Desk, store
 from service.ingress.rulebook import RuleBook
 from service.ingress.spill import NoTaker, Spill, Spilled
+from service.ingress.webhook import Ingress, webhook
 from service.ingress.webhook import describe as describe_webhooks
-from service.ingress.webhook import webhook
 from service.insight.stories import RuleSets
 from service.observe import logs, trace_config, traces
 from service.settings import Found, IngressSettings, StoreSettings
@@ -52,10 +52,12 @@ _KEEP_RULES_S = 60
 _LOOK_AT_RULES_S = 2
 """A change is taken up at the second look. Contents are compared, since a mounted ConfigMap tells nothing else reliably."""
 _DRAIN_SPILL_S = 1
+_GARBAGE = 20_000
+"""Objects, until Python looks for cycles. By default it is 700, which is less than fifty deliveries under way have at a time."""
 _TELL_REFUSALS_S = 2
 
 
-def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litestar:
+def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Ingress:
     """Make the ingress.
 
     `stopping`: set as soon as the process is told to stop, so that pages that keep themselves fresh let go of it.
@@ -75,6 +77,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         for problem in desk.rules.problems:
             log.warning("rule problem", problem=problem)
         gc.freeze()  # rules, routes and modules stay: collecting need not look at them again and again
+        gc.set_threshold(_GARBAGE)
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
         async with asyncio.TaskGroup() as tasks:
             doing = (
@@ -91,9 +94,9 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Litest
         await opened.close()
         traces.stop()
 
-    made = Litestar(
-        route_handlers=[
-            *(webhook(route, desk, bodies) for route in routes),
+    made = Ingress(
+        [webhook(route, desk, bodies) for route in routes],
+        [
             livez,
             metrics(desk.spill, opened),
             readyz(desk, opened),

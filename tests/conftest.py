@@ -10,7 +10,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from service.dev.processes import embedded_redis
-from service.observe.logs import where_it_broke
+from service.observe import logs
 from service.store import Options, Store, open_store
 
 # No test is about how fast this machine is just now.
@@ -21,9 +21,7 @@ settings.load_profile("sluice")
 @pytest.fixture(scope="session", autouse=True)
 def plain_logs() -> None:
     """Log as the processes do, without the drawing of tracebacks that takes longer than a short lease."""
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, where_it_broke, structlog.dev.ConsoleRenderer()]
-    )
+    structlog.configure(processors=[logs.about, structlog.dev.ConsoleRenderer()])
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,10 @@
 
 import asyncio
 from pathlib import Path
-from types import FrameType
 
 import httpx
 import rich_click as click
 import structlog
-import uvicorn
 
 from service import app, settings
 from service.cli.command import command, environment, out, tell_settings
@@ -15,6 +13,7 @@ from service.dev.main import dev as run_dev
 from service.dev.samples import configured_routes, find
 from service.dev.samples import send as send_delivery
 from service.errors import SettingsError
+from service.ingress import server
 from service.observe import logs
 from service.sandbox.__main__ import arguments
 from service.sandbox.__main__ import run as run_sandbox
@@ -54,29 +53,7 @@ def serve() -> None:
     stopping = asyncio.Event()
     ingress = app.create_app(found, stopping)
     wanted = found.of(settings.IngressSettings)
-    config = uvicorn.Config(
-        ingress,
-        host=wanted.host,
-        port=wanted.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws="none",
-    )
-    _Server(config, stopping).run()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, which waits for every open answer when it is told to stop: those that would go on for ever are told too."""
-
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
-        super().__init__(config)
-        self._stopping = stopping
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal."""
-        self._stopping.set()
-        super().handle_exit(sig, frame)
+    server.serve(ingress, wanted.host, wanted.port, stopping)
 
 
 @click.command()

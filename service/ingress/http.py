@@ -24,6 +24,9 @@ class Fault(Struct, frozen=True):
     message: str
 
 
+BROKEN = Fault("internal_error", "A fault of Sluice itself; the log says where.")
+
+
 def fault(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Answer what Litestar itself refuses (no such path, wrong method, bad query) in the form of all our answers."""
     word = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
@@ -39,7 +42,7 @@ def away(_: Request[Any, Any, Any], error: RedisError) -> Response[bytes]:
 def broken(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer a fault of Sluice itself, and log where it happened."""
     log.error("request broke", path=request.scope["path"], exc_info=error)
-    return _json(Fault("internal_error", "A fault of Sluice itself; the log says where."), 500)
+    return _json(BROKEN, 500)
 
 
 def too_deep(_: Request[Any, Any, Any], __: RecursionError) -> Response[bytes]:

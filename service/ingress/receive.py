@@ -125,7 +125,7 @@ def _count_matches(planned: Plan, event: str) -> None:
 
 
 def _tell(route: Route, found: Normalised, answer: Answer, started: float) -> None:
-    log.info(
+    log.bind().info(  # a lazy logger looks for its methods anew each time
         "delivery",
         source=route.source,
         events=len(found.events),

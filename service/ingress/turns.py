@@ -18,29 +18,31 @@ class Turns:
         self._budget = budget
         self._used = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def take(self, size: int) -> None:
         """Return in the first turn that has room for `size` bytes, or that has nothing else to do."""
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         size = max(size, 1)
         if not self._waiting and self._has_room(size):
-            self._use(size)
+            self._use(size, loop)
             return
-        turn = asyncio.get_running_loop().create_future()
+        turn = loop.create_future()
         self._waiting.append((size, turn))
         await turn
 
     def _has_room(self, size: int) -> bool:
         return not self._used or self._used + size <= self._budget
 
-    def _use(self, size: int) -> None:
+    def _use(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
         if not self._used:
-            asyncio.get_running_loop().call_soon(self._next)
+            loop.call_soon(self._next, loop)
         self._used += size
 
-    def _next(self) -> None:
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         self._used = 0
         while self._waiting and self._has_room(self._waiting[0][0]):
             size, turn = self._waiting.popleft()
             if not turn.done():  # else whoever was waiting has gone
                 turn.set_result(None)
-                self._use(size)
+                self._use(size, loop)

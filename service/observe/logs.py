@@ -23,9 +23,8 @@ from service.observe import traces
 def configure(*, pretty: bool | None = None) -> None:
     """Set up logging for this process. `pretty`: readable lines; by default if the output is a terminal."""
     pretty = sys.stderr.isatty() if pretty is None else pretty
-    first: list[structlog.typing.Processor] = [structlog.processors.add_log_level, traces.mark, when, where_it_broke]
     structlog.configure(
-        processors=[*first, structlog.dev.ConsoleRenderer() if pretty else as_json],
+        processors=[about, structlog.dev.ConsoleRenderer() if pretty else as_json],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr) if pretty else Together,
         cache_logger_on_first_use=True,
@@ -63,14 +62,14 @@ class Together:
     def msg(self, line: bytes) -> None:
         """Take a line. Outside of an event loop it is written at once."""
         self._lines.append(line)
+        if self._due is not None and not self._due.is_closed():
+            return
         try:
-            loop = asyncio.get_running_loop()
+            Together._due = asyncio.get_running_loop()
         except RuntimeError:
             self.flush()
         else:
-            if Together._due is not loop:
-                Together._due = loop
-                loop.call_soon(self.flush)
+            Together._due.call_soon(self.flush)
 
     debug = info = warning = error = critical = exception = msg
 
@@ -87,23 +86,29 @@ class Together:
                 sys.stderr.buffer.flush()
 
 
-def when(_: Any, __: str, line: EventDict) -> EventDict:
-    """Put the time into a line, as ISO 8601 in UTC."""
+def about(_: Any, level: str, line: EventDict) -> EventDict:
+    """Put what every line has into a line: level, time (ISO 8601 in UTC), the trace at hand, where it broke."""
+    line["level"] = level
     line["timestamp"] = datetime.now(UTC).isoformat()
-    return line
+    if trace := traces.trace_id():
+        line["trace_id"] = trace
+    return where_it_broke(line) if "exc_info" in line else line
 
 
 def as_json(_: Any, __: str, line: EventDict) -> bytes:
     """Write a line as JSON; what JSON has no word for becomes its repr."""
-    return msgspec.json.encode(line, enc_hook=repr)
+    return _encode(line)
 
 
-def where_it_broke(_: Any, __: str, line: EventDict) -> EventDict:
+_encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+
+def where_it_broke(line: EventDict) -> EventDict:
     """Put the places that an exception came through in place of the exception.
 
     Its text and its variables may hold personal data, and where it broke is mostly enough to find out why.
     """
-    error = line.pop("exc_info", None)
+    error = line.pop("exc_info")
     error = sys.exc_info()[1] if error is True else error
     if isinstance(error, BaseException):
         line["exception"] = type(error).__name__

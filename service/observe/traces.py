@@ -14,10 +14,9 @@ and numbers in it; of an error its type or its reason, never its text.
 While traces are off, which is the default, every span is `NOTHING`: nothing is loaded, made or kept.
 """
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import structlog
-from structlog.typing import EventDict
 
 from service.model import Run
 from service.observe.trace_config import Config
@@ -161,8 +160,6 @@ def traceparent() -> str:
     return "" if _tracing is None else _tracing.traceparent()
 
 
-def mark(_: Any, __: str, line: EventDict) -> EventDict:
-    """Put the id of the trace at hand into a log line: a processor for structlog."""
-    if _tracing is not None and (found := _tracing.trace_id()):
-        line["trace_id"] = found
-    return line
+def trace_id() -> str:
+    """The id of the trace at hand; empty if there is none."""
+    return "" if _tracing is None else _tracing.trace_id()

@@ -257,7 +257,10 @@ def _values(raw: dict[str, Any], word: str, verb: str, object_id: str, taken: se
             values[f"{word}.{raw['propertyName']}"] = raw["propertyValue"]
     elif verb in _DETAILS:
         values |= {f"{word}.{path}": value for path, value in _DETAILS[verb](raw)}
-    return values | {f"hubspot.{key}": value for key, value in raw.items() if key not in taken}
+    for key, value in raw.items():
+        if key not in taken:
+            values[f"hubspot.{key}"] = value
+    return values
 
 
 def _merge(raw: dict[str, Any]) -> Iterator[tuple[str, Any]]:

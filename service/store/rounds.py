@@ -41,17 +41,20 @@ class Rounds:
         self._patience_s = patience_s
         self._waiting: list[_Asked] = []
         self._senders: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def ask(self, *command: Any, script: AsyncScript | None = None) -> Any:
         """Run one command. `script`: what to load if the server does not know it.
 
         Raises redis.exceptions.RedisError or OSError; it may have been carried out all the same.
         """
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # which asks the kernel for the process id, each time
         until = time.monotonic() + self._patience_s
-        asked = _Asked(command, asyncio.get_running_loop().create_future(), until, script)
+        asked = _Asked(command, self._loop.create_future(), until, script)
         self._waiting.append(asked)
         if self._idle:
-            sender = asyncio.create_task(self._send(self._idle.pop()))
+            sender = self._loop.create_task(self._send(self._idle.pop()))
             self._senders.add(sender)
             sender.add_done_callback(self._senders.discard)
         return await asked.answer

@@ -25,7 +25,7 @@ async def _ingress(redis_url: str, folder: Path) -> AsyncIterator[httpx.AsyncCli
     """The ingress itself, without its chores: a client that talks to it within this process."""
     ingress = app.create_app(read(app.WANTED, environment(redis_url, folder)))
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(ingress),  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+        transport=httpx.ASGITransport(ingress),
         base_url="http://sluice",
         timeout=30,
     ) as client:

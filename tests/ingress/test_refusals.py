@@ -63,7 +63,7 @@ async def test_while_redis_is_away_it_waits(store: Store) -> None:
 
 async def test_an_ingress_tells_by_itself(store: Store, redis_url: str, tmp_path: Path) -> None:
     ingress = app.create_app(read(app.WANTED, environment(redis_url, tmp_path)))
-    transport = httpx.ASGITransport(ingress)  # type: ignore[arg-type]  # Litestar types ASGI more narrowly
+    transport = httpx.ASGITransport(ingress)
     async with ingress.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://sluice") as client:
         assert (await client.post("/webhooks/hubspot", content=b"[]")).status_code == 401
         async with asyncio.timeout(30):
