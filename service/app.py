@@ -53,7 +53,7 @@ _LOOK_AT_RULES_S = 2
 """A change is taken up at the second look. Contents are compared, since a mounted ConfigMap tells nothing else reliably."""
 _DRAIN_SPILL_S = 1
 _GARBAGE = 20_000
-"""Objects, until Python looks for cycles. By default it is 700, which is less than fifty deliveries under way have at a time."""
+"""Objects, until Python looks for cycles. By default it is 700: fifty deliveries that are under way have more at a time."""
 _TELL_REFUSALS_S = 2
 
 

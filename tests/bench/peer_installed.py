@@ -2,9 +2,11 @@
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+
+from msgspec import Struct
 
 from service.dev.processes import free_port, running
 from tests.bench.installed import Installation, Installed, a_far_side, a_redis, hubspot_route, listening
@@ -12,39 +14,59 @@ from tests.bench.installed import Installation, Installed, a_far_side, a_redis, 
 PYTHON = Path(".venv-peers/bin/python")
 _SECRET = "bench-secret"
 
-_WORKERS = {
-    "celery": ("celery", "-A", "tests.bench.peers.with_celery:queue", "worker", "--loglevel", "warning"),
-    "arq": ("tests.bench.peers.with_arq",),
-}
-_CELERY = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat")
+Command = tuple[str, ...]
 
+
+class App(Struct, frozen=True):
+    """A peer's web app, which one uvicorn serves, and its workers: what `python -m` runs."""
+
+    web: str
+    workers: tuple[Command, ...]
+
+
+def _celery(module: str) -> App:
+    quiet = ("--loglevel", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat")
+    worker = ("celery", "-A", f"tests.bench.peers.{module}:queue", "worker", "--pool", "solo", *quiet)
+    return App(f"{module}:app", ((*worker, "-n", "first@%h"), (*worker, "-n", "second@%h")))
+
+
+def _arq(module: str) -> App:
+    return App(f"{module}:app", ((f"tests.bench.peers.{module}",),))
+
+
+_LEAST = {"celery": _celery("with_celery"), "arq": _arq("with_arq")}
+_SAME_JOB = {"celery": _celery("same_job_celery"), "arq": _arq("same_job_arq")}
+
+_DURABLE = ("--appendfsync", "always")
+"""A Redis that syncs before it answers: so a 2xx of the least means stored. The same job asks for it, once a delivery."""
 
 MISSING = "FastAPI with Celery and with arq: there is no environment .venv-peers; `make bench` makes it"
 
 
-_APPS = {
-    "celery": ("with_celery:app", *_WORKERS["celery"], *_CELERY),
-    "arq": ("with_arq:app", *_WORKERS["arq"]),
-}
-"""Of each its web app and its worker: one uvicorn; two processes of Celery, its own choice for two cores, or one of arq."""
-
-_DURABLE = ("--appendfsync", "always")
-"""A Redis that syncs before it answers: the way for them to keep the promise that a 2xx means stored."""
-
-
 def peers() -> dict[str, Installation]:
-    """The peers by name, on a Redis as Sluice's, and `<name>_durable`. None without their environment."""
+    """The peers by name: the least, and the least with a Redis that is `_durable`; and `_same`, the same job as Sluice's.
+
+    None without their environment.
+    """
     if not PYTHON.exists():
         return {}
-    plain: dict[str, Installation] = {name: functools.partial(_installed, app=app) for name, app in _APPS.items()}
-    return plain | {
-        f"{name}_durable": functools.partial(_installed, app=app, redis=_DURABLE) for name, app in _APPS.items()
-    }
+    found: dict[str, Installation] = {}
+    for name, app in _LEAST.items():
+        found[name] = functools.partial(_installed, app=app)
+        found[f"{name}_durable"] = functools.partial(_installed, app=app, redis=_DURABLE)
+        found[f"{name}_same"] = same_job(name)
+    return found
+
+
+def same_job(name: str, **settings: str) -> Installation:
+    """A peer that does the same job as Sluice; `settings` are more variables for its processes."""
+    return functools.partial(_installed, app=_SAME_JOB[name], settings=settings)
 
 
 @contextlib.asynccontextmanager
-async def _installed(folder: Path, *, app: tuple[str, ...], redis: tuple[str, ...] = ()) -> AsyncIterator[Installed]:
-    web, *worker = app
+async def _installed(
+    folder: Path, *, app: App, redis: Command = (), settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Installed]:
     async with AsyncExitStack() as stack:
         url, redis_pid = await stack.enter_async_context(a_redis(folder, *redis))
         far = await stack.enter_async_context(a_far_side(folder))
@@ -54,17 +76,20 @@ async def _installed(folder: Path, *, app: tuple[str, ...], redis: tuple[str, ..
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "HUBSPOT_CLIENT_SECRET": _SECRET,
             "SAKARI_URL": f"http://127.0.0.1:{far}",
+            **(settings or {}),
         }
-        serve = (python, "-m", "uvicorn", f"tests.bench.peers.{web}", "--port", str(port), "--log-level", "warning")
+        serve = (python, "-m", "uvicorn", f"tests.bench.peers.{app.web}", "--port", str(port), "--log-level", "warning")
         log = folder / "ingress.log"
         ingress = await stack.enter_async_context(listening(log, port, *serve, "--no-access-log", environ=environ))
-        work = running(python, "-m", *worker, environ=environ, log=folder / "worker.log")
-        process = await stack.enter_async_context(work)
+        processes = {"redis": redis_pid, "ingress": ingress.pid}
+        for number, worker in enumerate(app.workers, 1):
+            work = running(python, "-m", *worker, environ=environ, log=folder / "worker.log")
+            processes[f"worker_{number}"] = (await stack.enter_async_context(work)).pid
         signing = {"SLUICE_PUBLIC_URL": environ["PUBLIC_URL"], "SLUICE_HUBSPOT_CLIENT_SECRET": _SECRET}
         yield Installed(
             port=port,
             far=far,
             redis_url=url,
             route=hubspot_route(signing),
-            processes={"redis": redis_pid, "ingress": ingress.pid, "worker": process.pid},
+            processes=processes,
         )

@@ -7,7 +7,7 @@ import os
 import time
 
 from fastapi import HTTPException, Request
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 REDIS_URL = os.environ["REDIS_URL"]
 PUBLIC_URL = os.environ["PUBLIC_URL"]
@@ -18,7 +18,9 @@ _WINDOW_MS = 300_000
 
 
 class Event(BaseModel):
-    """One element of a HubSpot delivery, as far as it is used."""
+    """One element of a HubSpot delivery: what is used of it has a name, the rest is kept for the history."""
+
+    model_config = ConfigDict(extra="allow")
 
     event_id: int = Field(alias="eventId")
     subscription_type: str = Field(alias="subscriptionType")

@@ -52,9 +52,13 @@ async def mark(ctx: dict[str, Any], object_id: int, stage: str) -> None:
 async def start(ctx: dict[str, Any]) -> None:
     """Connect: connections that stay open, and a token."""
     ctx["sakari"] = httpx.AsyncClient(base_url=SAKARI_URL, timeout=20, trust_env=False)
+    await log_in(ctx["sakari"])
+
+
+async def log_in(sakari: httpx.AsyncClient) -> None:
     login = {"grant_type": "client_credentials", "client_id": "peer", "client_secret": "peer"}
-    token = (await ctx["sakari"].post("/oauth2/token", data=login)).json()["access_token"]
-    ctx["sakari"].headers["authorization"] = f"Bearer {token}"
+    token = (await sakari.post("/oauth2/token", data=login)).json()["access_token"]
+    sakari.headers["authorization"] = f"Bearer {token}"
 
 
 async def stop(ctx: dict[str, Any]) -> None:
