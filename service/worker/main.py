@@ -43,7 +43,7 @@ WANTED = {
 """The settings that `sluice work` reads, and their prefixes."""
 
 COLLECT_AFTER = 20_000
-"""New objects between two looks of the garbage collector. What a hundred lanes or fifty deliveries have in hand is no garbage: at
+"""New objects between two looks of the garbage collector. What a hundred lanes have in hand is no garbage: at
 Python's 700 the collector goes through it twice a run, for a twentieth of the CPU."""
 
 _TICKETS_AT_ONCE = 8
