@@ -53,6 +53,9 @@ async def test_colliding_event_ids_of_two_facts_lose_neither(installation: Insta
         hubspot(one, "counter", "1", eventId=4), hubspot(two, "counter", "1", eventId=4)
     )
     assert counts["accepted"] == 2
+    for who in (one, two):
+        await installation.story(who)
+        assert len(await installation.writes(f"contacts/hubspot:{who}")) == 1
 
 
 async def test_a_rule_fetches_executions_and_then_writes_what_it_found(installation: Installation) -> None:
