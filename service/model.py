@@ -119,6 +119,21 @@ class Plan(Struct, frozen=True, kw_only=True):
     failures: tuple[PlanFailure, ...] = ()
 
 
+class Asking(Struct, frozen=True, kw_only=True):
+    """The question whether a caller may call Sakari now: on which terms, and who it is."""
+
+    account: str
+    rate: float
+    burst: int
+    credentials: str
+    """A short hash of them."""
+    caller: str
+    standing: str
+    """`on` after the first call of an attempt, else how often the run was put off."""
+    slot: int = 0
+    """When the caller was told to wait until then, that time (ms)."""
+
+
 class Admission(Struct, frozen=True, kw_only=True):
     """What a caller of Sakari is told: go, wait in place and ask again, or come back later."""
 

@@ -1,5 +1,6 @@
 """The calls of the Sakari API that Sluice makes. Every failure is Retryable, Permanent or Uncertain."""
 
+import functools
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
@@ -9,6 +10,7 @@ import httpx
 import msgspec
 
 from service.errors import Permanent, Retryable, StepError, Uncertain
+from service.model import Asking
 from service.observe.metrics import SAKARI_CALLS, SAKARI_SECONDS, of
 from service.sakari.exchange import Answer, LastLook, exchange
 from service.sakari.gate import Caller, Gate
@@ -75,6 +77,10 @@ class Sakari:
             caller=caller,
             snapshots=self._snapshots,
         )
+
+    def asking(self, caller: Caller) -> Asking | None:
+        """See `Gate.asking`."""
+        return self._gate.asking(caller)
 
     def executions(
         self, campaign: str, *, version_id: str | None = None, patiently: bool = False
@@ -144,7 +150,7 @@ class Sakari:
         return answer
 
     def _path(self, *segments: str) -> str:
-        return "/".join(("v1", "accounts", *map(_segment, (self._account_id, *segments))))
+        return _path(self._account_id, *segments)
 
     async def _call(
         self, method: str, path: str, *, params: dict[str, str] | None = None, body: dict[str, Any] | None = None
@@ -170,8 +176,7 @@ class Sakari:
         if body is None:
             return {}
         encoded = _encode(body)
-        about = {"Content-Type": "application/json", "Content-Length": str(len(encoded))}
-        return {"stream": LastLook(encoded, self._check), "headers": about}
+        return {"stream": LastLook(encoded, self._check), "headers": {"Content-Type": "application/json"}}
 
     async def _authorized(self, request: httpx.Request, *, repeatable: bool, endpoint: str) -> Answer:
         """The answer; after a 401, the answer to one more try with a new token."""
@@ -217,6 +222,11 @@ class Sakari:
 def _endpoint(path: str) -> str:
     """The word after the account in a path, for metrics; `account` for the account itself."""
     return (*path.split("/"), "account")[3]
+
+
+@functools.lru_cache(256)
+def _path(*segments: str) -> str:
+    return "/".join(("v1", "accounts", *map(_segment, segments)))
 
 
 def _segment(value: str) -> str:

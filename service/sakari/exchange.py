@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 import httpx
 import msgspec
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesPayload
 from msgspec import Struct
 
 from service.errors import Permanent, Retryable, StepError, Uncertain
@@ -53,7 +55,7 @@ class _TooLarge(Exception):
 _FAILURES = (httpx.HTTPError, aiohttp.ClientError, OSError, TimeoutError, _TooLarge)
 
 
-class LastLook(httpx.AsyncByteStream):
+class LastLook(BytesPayload, httpx.AsyncByteStream):
     """A body that is looked after until it leaves: `check` may raise when the connection is there and the bytes are next.
 
     Opening a connection takes its time, and a process may be paused meanwhile for longer than its lease. What is left
@@ -61,12 +63,18 @@ class LastLook(httpx.AsyncByteStream):
     """
 
     def __init__(self, body: bytes, check: Callable[[], None]) -> None:
-        self._body = body
+        super().__init__(body)
         self._check = check
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Write it, as aiohttp asks for it."""
         self._check()
-        yield self._body
+        await super().write_with_length(writer, content_length)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give it, as httpx's own transports ask for it."""
+        self._check()
+        yield self._value
 
 
 async def exchange(line: Line, request: httpx.Request, *, repeatable: bool, within_s: float, endpoint: str) -> Answer:
@@ -116,11 +124,9 @@ def _failure(error: Exception, *, repeatable: bool) -> StepError:
     if isinstance(error, _TooLarge):
         message = f"Sakari's answer is over {BODY_LIMIT} bytes"
         return (Permanent if repeatable else Uncertain)("answer_too_large", message)
-    # httpx-aiohttp reports a cut connection as ConnectTimeout; the cause tells whether the request may have left.
-    origin = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-    if isinstance(origin, _NOT_SENT):
+    if isinstance(error, _NOT_SENT):
         return Retryable("unreachable", "no connection to Sakari could be opened")
-    late = isinstance(origin, TimeoutError | httpx.TimeoutException)
+    late = isinstance(error, TimeoutError | httpx.TimeoutException)
     reason = "timeout" if late else "connection_cut"
     what = "Sakari did not answer in time" if late else "the connection to Sakari broke before its answer was complete"
     if repeatable:

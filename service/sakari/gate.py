@@ -13,7 +13,7 @@ import structlog
 from msgspec import Struct, field
 
 from service.errors import Retryable, StepError
-from service.model import DEFAULT_ACCOUNT, Admission, Effect, Outcome
+from service.model import DEFAULT_ACCOUNT, Admission, Asking, Effect, Outcome
 from service.observe.metrics import PUT_OFF, SAKARI_WAITED, of
 
 log = structlog.get_logger("sluice.sakari")
@@ -54,6 +54,10 @@ _WORDS: Final = {
 class Shared(Protocol):
     """What all workers know of one account."""
 
+    def asking(self, caller: str, standing: str) -> Asking | None:
+        """Put the question of `admit`, to be asked together with another one; None if everybody is let in."""
+        ...
+
     async def admit(self, caller: str, standing: str, slot: int) -> Admission:
         """Ask to be let in. `standing`: `on` after the first call of an attempt, else how often the run was put off."""
         ...
@@ -76,6 +80,8 @@ class Shared(Protocol):
 class Unlimited:
     """For a client that has no others to agree with, such as a command that makes three calls."""
 
+    def asking(self, caller: str, standing: str) -> None: ...
+
     async def admit(self, caller: str, standing: str, slot: int) -> Admission:  # noqa: ARG002 - the protocol's
         return Admission(verdict="go", at=0)
 
@@ -91,6 +97,8 @@ class Caller(Struct):
     """How often the run was put off before: who waited longer goes first."""
     on: bool = False
     """Whether it has been let in before: it should come to its end."""
+    told: Admission | None = None
+    """The answer for its next call, if the question went along with another one (see `Gate.asking`)."""
     let_in: Admission = Admission(verdict="go", at=0)
 
 
@@ -102,11 +110,16 @@ class Gate:
         self._shared = shared or Unlimited()
         self._successes = 0
 
+    def asking(self, caller: Caller) -> Asking | None:
+        """The question of `enter`, for whoever asks something else before the call; the answer becomes `caller.told`."""
+        return self._shared.asking(caller.name, _standing(caller))
+
     async def enter(self, caller: Caller) -> None:
         """Return when a call may leave, after a short wait at most. Raises Retryable, with `due`, if that would take longer."""
         started, slot = time.monotonic(), 0
         while True:
-            told = await self._shared.admit(caller.name, "on" if caller.on else str(caller.put_off), slot)
+            told, caller.told = caller.told, None
+            told = told or await self._shared.admit(caller.name, _standing(caller), slot)
             if told.verdict == "go":
                 of(SAKARI_WAITED, self.account).observe(time.monotonic() - started)
                 caller.on, caller.let_in = True, told
@@ -161,3 +174,7 @@ class Gate:
             log.error("account paused", account=self.account, reason=reason, message=message, hint=hint)
         elif effect.change == "closed":
             log.warning("circuit closed", account=self.account, after_s=round(effect.number / 1000, 1))
+
+
+def _standing(caller: Caller) -> str:
+    return "on" if caller.on else str(caller.put_off)

@@ -21,11 +21,15 @@ from service.store.rounds import Rounds
 from service.store.wire import Wire
 
 NAMES = (
-    "accept", "begin", "claim", "drop", "forget", "record", "renew", "replay", "revive", "snapshot_give_up",
+    "accept", "claim", "drop", "forget", "record", "renew", "replay", "revive", "snapshot_give_up",
     "snapshot_look", "snapshot_publish", "snapshot_put", "sweep",
 )  # fmt: skip
-OF_ACCOUNTS = ("admit", "report")
-"""Scripts with a prelude of their own besides."""
+OF_ACCOUNTS = {
+    "admit": ("prelude_account", "prelude_admit"),
+    "begin": ("prelude_account", "prelude_admit"),
+    "report": ("prelude_account",),
+}
+"""Scripts with preludes of their own besides."""
 
 
 class Store(Struct, frozen=True):
@@ -167,4 +171,4 @@ def load_scripts(redis: Redis) -> dict[str, AsyncScript]:
         return AsyncScript(redis, "".join((folder / f"{part}.lua").read_text() for part in parts))
 
     alone = {name: script("prelude", name) for name in NAMES}
-    return alone | {name: script("prelude", "prelude_account", name) for name in OF_ACCOUNTS}
+    return alone | {name: script("prelude", *preludes, name) for name, preludes in OF_ACCOUNTS.items()}

@@ -11,18 +11,33 @@ from typing import Any
 from msgspec import Struct
 
 from service.errors import LeaseLost
+from service.model import Admission, Asking
 from service.store import keys, tickets
 from service.store.connection import Store
 from service.store.options import TALLY_MS
+from service.store.pace import admission, question
 from service.store.records import DeadLetter, Lane, StepRecord, Waiting, encode, waiting
 
 _HOLDING = [keys.READY, keys.LEASES, keys.OWNERS]
+_NO_QUESTION: tuple[list[str], list[Any]] = ([keys.ACCOUNT, keys.ACCOUNTS], [""] * 7)
 
 
 class Busy(Struct, frozen=True):
     """Another lane writes to the same record just now; its hold ends at `until` (server time, ms) at the latest."""
 
     until: int
+
+
+class Begun(Struct, frozen=True):
+    """What may be written of what was asked for. `admission`: whether Sakari may be called now, if that was asked."""
+
+    allowed: frozenset[str]
+    admission: Admission | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the record is held: only by who goes on to write."""
+        return bool(self.allowed) and (self.admission is None or self.admission.verdict != "later")
 
 
 class Notes(Struct):
@@ -59,7 +74,7 @@ async def claim(store: Store, most: int) -> list[Lane]:
     until = asked + store.options.lease_ms / 1000
     return [
         Lane(name=name.decode(), number=number.decode(), until=until, head=_head(name.decode(), head))
-        for name, number, _, head in taken
+        for name, number, head in taken
     ]
 
 
@@ -93,26 +108,35 @@ async def followers(store: Store, lane: Lane, most: int) -> list[Waiting]:
 
 
 async def begin(
-    store: Store, lane: Lane, record: str, attributes: Mapping[str, int], pending: tuple[int, StepRecord] | None
-) -> Busy | frozenset[str]:
+    store: Store,
+    lane: Lane,
+    record: str,
+    attributes: Mapping[str, int],
+    pending: tuple[int, StepRecord] | None,
+    asking: Asking | None = None,
+) -> Busy | Begun:
     """Ask which attributes (name -> occurred_at) of a Sakari record may be written, and hold the record for that.
 
-    `pending` marks a step in the ledger before its call, for actions that must not be repeated blindly.
+    `pending` marks a step in the ledger before its call, for actions that must not be repeated blindly. `asking`: also ask
+    to be let in to Sakari if anything may be written; who is to come later holds nothing, and nothing is marked.
     """
     run, options = lane.head.run, store.options
     field, value = (f"step:{pending[0]}", encode(pending[1])) if pending else ("", b"")
+    accounts, terms = question(asking) if asking else _NO_QUESTION
     answer = await store.run(
         "begin",
-        [*_HOLDING[1:], keys.RUN + run.key, keys.FENCE + record],
-        ["", lane.name, lane.number, options.hold_ms, options.fence_ms, field, value, options.ledger_ms]
+        [*_HOLDING[1:], keys.RUN + run.key, keys.FENCE + record, *accounts],
+        ["", lane.name, lane.number, options.hold_ms, options.fence_ms, field, value, options.ledger_ms, *terms]
         + [part for pair in attributes.items() for part in pair],
     )
     if answer[0] == b"lost":
         raise LeaseLost(lane.name)
     if answer[0] == b"busy":
         return Busy(int(answer[1]))
-    lane.holding = record if answer[1:] else ""
-    return frozenset(a.decode() for a in answer[1:])
+    _, told, *allowed = answer
+    begun = Begun(frozenset(name.decode() for name in allowed), admission(told) if told else None)
+    lane.holding = record if begun.held else ""
+    return begun
 
 
 async def save(store: Store, lane: Lane, notes: Notes) -> None:
@@ -155,12 +179,14 @@ async def _record(
     run, options = lane.head.run, store.options
     if notes.held:
         lane.holding = ""
+    # What lay dead until a person retried it says nothing of how long runs take.
+    since = "" if lane.head.record.retried_at else lane.head.event_id.partition("-")[0]
     answer = await store.run(
         "record",
         [*_HOLDING, keys.RUN + run.key, keys.DEAD, keys.FENCE + notes.held, keys.TALLY],
         ["", lane.name, lane.number, after, remove, keys.LANE, keys.RUN, keys.DEAD_LETTER]
         + [letter.id if letter else "", encode(letter) if letter else b"", options.ledger_ms]
-        + [options.fence_ms, int(bool(notes.held)), len(notes.fields), len(notes.shared), TALLY_MS]
+        + [since, int(bool(notes.held)), len(notes.fields), len(notes.shared), TALLY_MS]
         + [part for pair in notes.fields.items() for part in pair]
         + [part for key, step in notes.shared.items() for part in (key, encode(step))]
         + [part for pair in notes.wrote.items() for part in pair],

@@ -1,14 +1,14 @@
 """The pace and the circuit of one Sakari account, kept in Redis for all workers.
 
-Every call is let in by `admit.lua` and, if something is amiss, told of to `report.lua`; all rules of it are there.
+Every call is let in by `prelude_admit.lua` and, if something is amiss, told of to `report.lua`; all rules of it are there.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from redis.exceptions import RedisError
 
-from service.model import Admission, Effect, Outcome
+from service.model import Admission, Asking, Effect, Outcome
 from service.store import keys
 from service.store.connection import Store
 
@@ -23,19 +23,22 @@ class SharedPace:
         self._burst = burst
         self._credentials = credentials
 
+    def asking(self, caller: str, standing: str, slot: int = 0) -> Asking:
+        """Put the question of `admit`, for whoever has something else to ask of Redis too (`lanes.begin`)."""
+        return Asking(
+            account=self._name,
+            rate=self._rate,
+            burst=self._burst,
+            credentials=self._credentials,
+            caller=caller,
+            standing=standing,
+            slot=slot,
+        )
+
     async def admit(self, caller: str, standing: str, slot: int, *, now: int | None = None) -> Admission:
         """Ask to be let in. `standing`: `on`, or how often the run was put off. `now`: server time in ms, for tests."""
-        at = "" if now is None else now
-        told, *rest = await self._store.run(
-            "admit",
-            [keys.ACCOUNT + self._name, keys.ACCOUNTS],
-            [at, self._rate, self._burst, self._credentials, caller, standing, slot, self._name],
-        )
-        if told == b"go":
-            return Admission(verdict="go", at=rest[0], watched=bool(rest[1]))
-        if told == b"wait":
-            return Admission(verdict="wait", at=int(rest[1]), wait_ms=rest[0])
-        return Admission(verdict="later", at=rest[0], reason=rest[1].decode(), message=rest[2].decode())
+        names, args = question(self.asking(caller, standing, slot))
+        return admission(await self._store.run("admit", names, ["" if now is None else now, *args]))
 
     async def report(
         self,
@@ -59,6 +62,23 @@ class SharedPace:
         except (RedisError, OSError, TimeoutError):
             return Effect()
         return Effect(change.decode(), due or None, number)
+
+
+def question(asking: Asking) -> tuple[list[str], list[Any]]:
+    """Make keys and arguments for the function `admit` of prelude_admit.lua."""
+    names = [keys.ACCOUNT + asking.account, keys.ACCOUNTS]
+    terms = [asking.rate, asking.burst, asking.credentials, asking.caller, asking.standing, asking.slot, asking.account]
+    return names, terms
+
+
+def admission(answer: list[Any]) -> Admission:
+    """Read its answer."""
+    told, *rest = answer
+    if told == b"go":
+        return Admission(verdict="go", at=rest[0], watched=bool(rest[1]))
+    if told == b"wait":
+        return Admission(verdict="wait", at=int(rest[1]), wait_ms=rest[0])
+    return Admission(verdict="later", at=rest[0], reason=rest[1].decode(), message=rest[2].decode())
 
 
 class AccountState(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,7 @@
 """One go at one run: its steps in order, and the verdict on how it went."""
 
+from typing import Any
+
 import structlog
 from msgspec import Struct
 from redis.exceptions import RedisError
@@ -7,7 +9,7 @@ from redis.exceptions import RedisError
 from service.errors import LeaseLost, Permanent, Retryable, StepError, Uncertain
 from service.sakari.gate import Caller
 from service.store.lanes import Notes
-from service.store.records import DeadLetter, Lane, RunState, StepRecord
+from service.store.records import DeadLetter, Lane, RunRecord, RunState, StepRecord
 from service.worker.desk import Desk
 from service.worker.step import Attempt, RecordBusy, take
 
@@ -48,16 +50,20 @@ async def execute(lane: Lane, notes: Notes, desk: Desk) -> Ended | Postponed:
         )
     except StepError as error:
         verdict = _judge(error, lane, desk)
-    notes.fields |= {"reason": verdict.reason, "message": verdict.message}
-    if isinstance(verdict, Ended):
-        failed = int(verdict.state == "dead")
-        notes.fields |= {"state": verdict.state, "ended_at": desk.now(), "tries": lane.head.record.tries + failed}
-    elif verdict.tried:
-        notes.fields |= {"state": "retrying", "tries": lane.head.record.tries + 1}
-    else:
-        state = "retrying" if lane.head.record.tries else "waiting"
-        notes.fields |= {"state": state, "put_off": lane.head.record.put_off + 1}
+    notes.fields |= _ledger(verdict, lane.head.record, desk.now())
     return verdict
+
+
+def _ledger(verdict: Ended | Postponed, record: RunRecord, now: int) -> dict[str, Any]:
+    """What the verdict changes in the ledger. `state` is always told: it is counted."""
+    said = {"reason": verdict.reason, "message": verdict.message}
+    fields: dict[str, Any] = {name: text for name, text in said.items() if text != getattr(record, name)}
+    if isinstance(verdict, Ended):
+        fields |= {"state": verdict.state, "ended_at": now}
+        return fields | {"tries": record.tries + 1} if verdict.state == "dead" else fields
+    if verdict.tried:
+        return fields | {"state": "retrying", "tries": record.tries + 1}
+    return fields | {"state": "retrying" if record.tries else "waiting", "put_off": record.put_off + 1}
 
 
 async def _take_steps(lane: Lane, notes: Notes, desk: Desk) -> list[StepRecord]:

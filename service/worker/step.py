@@ -163,12 +163,14 @@ async def _note_before_calling(attempt: Attempt, desk: Desk) -> None:
 
 async def _ask_fence(write: Write, action: Action, step: Step, attempt: Attempt, desk: Desk) -> frozenset[str]:
     pending = None if action.sets_values else (step.index, StepRecord(state="pending", at=desk.now(), do=step.do))
-    answer = await lanes.begin(desk.store, attempt.lane, write.record, write.attributes, pending)
+    asking = attempt.sakari.asking(attempt.caller)
+    answer = await lanes.begin(desk.store, attempt.lane, write.record, write.attributes, pending, asking)
     if isinstance(answer, Busy):
         raise RecordBusy
-    if answer:
+    attempt.caller.told = answer.admission
+    if answer.held:
         attempt.notes.held = write.record
-    return answer
+    return answer.allowed
 
 
 def _used_later(value: dict[str, Any], step: Step, rule: Rule) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def claim_before_enqueue() -> None:
 
 def no_fence() -> None:
     """Write whatever comes, however old it is."""
-    _rewrite("begin", "if not newest or tonumber(newest) <= tonumber(ARGV[i + 1]) then", "if true then")
+    _rewrite("begin", "if not kept[i] or tonumber(kept[i]) <= tonumber(ARGV[2 * i + 13]) then", "if true then")
 
 
 def lease_not_checked() -> None:

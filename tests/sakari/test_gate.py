@@ -37,6 +37,8 @@ class Told:
         self.asked: list[tuple[str, int]] = []
         self.reports: list[Report] = []
 
+    def asking(self, caller: str, standing: str) -> None: ...
+
     async def admit(self, caller: str, standing: str, slot: int) -> Admission:
         del caller
         self.asked.append((standing, slot))
@@ -65,6 +67,15 @@ def client(rig: Rig, shared: Told, caller: Caller | None = None) -> Sakari:
 
 async def write(sakari: Sakari) -> Any:
     return await sakari.write_attributes("contacts", {"hubspot": {"id": 1}})
+
+
+async def test_who_was_told_already_asks_again_only_for_the_next_call() -> None:
+    shared, caller = Told(), Caller(name="me", told=WATCHED)
+    gate = Gate(shared)
+    await gate.enter(caller)
+    assert (shared.asked, caller.let_in) == ([], WATCHED)
+    await gate.enter(caller)
+    assert (shared.asked, caller.let_in) == ([("on", 0)], GO)
 
 
 async def test_it_waits_in_place_and_comes_back_with_its_slot(rig: Rig) -> None:

@@ -143,9 +143,9 @@ class Interleavings(RuleBasedStateMachine):
         assert held.valid, "a lease that ran out may still write"
         if isinstance(answer, Busy):
             return
-        if answer:
+        if answer.held:
             assert self.holds.setdefault(record(run), held.lane.number) == held.lane.number, "two write to one record"
-        held.allowed = {name: wanted[name] for name in answer}
+        held.allowed = {name: wanted[name] for name in answer.allowed}
         held.followers = tuple(waiting.run.key for waiting in behind)
 
     @precondition(lambda self: any(held.allowed is not None for held in self.held))

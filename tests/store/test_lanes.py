@@ -6,7 +6,8 @@ import pytest
 
 from service.errors import LeaseLost
 from service.store import Store, accept, dead, journal, keys, lanes
-from service.store.lanes import Busy, Notes
+from service.store.lanes import Begun, Busy, Notes
+from service.store.pace import SharedPace
 from service.store.records import DeadLetter, Lane, StepRecord, encode
 from tests.store.conftest import NOW, MakePlan
 
@@ -165,11 +166,11 @@ async def test_new_work_does_not_bring_a_waiting_lane_forward(store: Store, make
 
 async def test_an_older_fact_does_not_overwrite_a_newer_one(store: Store, make_plan: MakePlan) -> None:
     newer = await _claimed(store, make_plan, "new", at=NOW + 10)
-    assert await lanes.begin(store, newer, RECORD, _at(newer, "a", "b"), None) == frozenset({"a", "b"})
+    assert await lanes.begin(store, newer, RECORD, _at(newer, "a", "b"), None) == Begun(frozenset({"a", "b"}))
     await lanes.end_run(store, newer, Notes({"state": "done"}, RECORD, _at(newer, "a", "b")))
 
     older = await _claimed(store, make_plan, "old", at=NOW)
-    assert await lanes.begin(store, older, RECORD, _at(older, "a", "c"), None) == frozenset({"c"})
+    assert await lanes.begin(store, older, RECORD, _at(older, "a", "c"), None) == Begun(frozenset({"c"}))
     await lanes.end_run(store, older, Notes({"state": "done"}, RECORD, _at(older, "c")))
     fences = await store.redis.hgetall(keys.FENCE + RECORD)  # type: ignore[misc]
     assert fences == {
@@ -183,18 +184,50 @@ async def test_two_rules_of_one_event_may_write_the_same_attribute(store: Store,
     await accept(store, "hubspot", [make_plan("a", rules=("r1", "r2"))], [], now=NOW)
     (lane,) = await lanes.claim(store, 1)
     for _ in range(2):
-        assert await lanes.begin(store, lane, RECORD, _at(lane, "a"), None) == frozenset({"a"})
+        assert await lanes.begin(store, lane, RECORD, _at(lane, "a"), None) == Begun(frozenset({"a"}))
         await lanes.end_run(store, lane, Notes({"state": "done"}, RECORD, _at(lane, "a")))
 
 
 async def test_two_lanes_do_not_write_to_one_record_at_once(store: Store, make_plan: MakePlan) -> None:
     one = await _claimed(store, make_plan, "a", object_id="1")
     two = await _claimed(store, make_plan, "b", object_id="2")
-    assert await lanes.begin(store, one, RECORD, _at(one, "a"), None) == frozenset({"a"})
+    assert await lanes.begin(store, one, RECORD, _at(one, "a"), None) == Begun(frozenset({"a"}))
     assert isinstance(await lanes.begin(store, two, RECORD, _at(two, "a"), None), Busy)
 
     await lanes.save(store, one, Notes({}, RECORD))  # a failed write lets go, and raises no fence
-    assert await lanes.begin(store, two, RECORD, _at(two, "a"), None) == frozenset({"a"})
+    assert await lanes.begin(store, two, RECORD, _at(two, "a"), None) == Begun(frozenset({"a"}))
+
+
+async def test_a_caller_is_let_in_together_with_the_record(store: Store, make_plan: MakePlan) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    pace = SharedPace(store, "default", rate=0.1, burst=1, credentials="c")
+    begun = await lanes.begin(store, lane, RECORD, _at(lane, "a"), None, pace.asking("me", "0"))
+    assert isinstance(begun, Begun)
+    assert begun.admission is not None
+    assert (begun.admission.verdict, begun.held, lane.holding) == ("go", True, RECORD)
+    assert (await pace.admit("another", "0", 0)).verdict == "later", "its turn was not taken"
+
+
+async def test_who_is_to_call_later_holds_and_marks_nothing(store: Store, make_plan: MakePlan) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    pace = SharedPace(store, "default", rate=0.1, burst=1, credentials="c")
+    await pace.admit("another", "0", 0)
+    pending = (0, StepRecord(state="pending", at=NOW))
+    begun = await lanes.begin(store, lane, RECORD, _at(lane, "a"), pending, pace.asking("me", "0"))
+    assert isinstance(begun, Begun)
+    assert begun.admission is not None
+    assert (begun.admission.verdict, begun.held, lane.holding) == ("later", False, "")
+    assert not await store.redis.exists(keys.FENCE + RECORD, keys.RUN + lane.head.run.key)
+
+
+async def test_what_may_not_be_written_takes_no_turn(store: Store, make_plan: MakePlan) -> None:
+    newer = await _claimed(store, make_plan, "new", at=NOW + 10)
+    await lanes.begin(store, newer, RECORD, _at(newer, "a"), None)
+    await lanes.end_run(store, newer, Notes({"state": "done"}, RECORD, _at(newer, "a")))
+    older = await _claimed(store, make_plan, "old", at=NOW)
+    pace = SharedPace(store, "default", rate=0.1, burst=1, credentials="c")
+    assert await lanes.begin(store, older, RECORD, _at(older, "a"), None, pace.asking("me", "0")) == Begun(frozenset())
+    assert (await pace.admit("another", "0", 0)).verdict == "go"
 
 
 async def test_a_dead_letter_goes_back_to_its_place_with_its_ledger(store: Store, make_plan: MakePlan) -> None:

@@ -59,6 +59,8 @@ class FarSide:
         self.check = check
         return self
 
+    def asking(self, _caller: Caller) -> None: ...
+
     async def take(self, do: str, args: Args, _sakari: Sakari) -> Result:
         self.calls.append(Call(do, args))
         if self.holds in ("", do):

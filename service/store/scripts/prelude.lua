@@ -19,6 +19,9 @@ end
 -- Enqueue as many tickets as `lanes` newly due lanes are worth, at most bell.most in all. A ticket that exists already is
 -- passed over: the next one is rung instead.
 local function ring(bell, lanes)
+  local jobs = {}
+  for i = 1, bell.most do jobs[i] = 'arq:job:drain:' .. i - 1 end
+  if redis.call('EXISTS', unpack(jobs)) == bell.most then return 0 end -- as always while there is a lot to do
   local wanted = math.ceil(lanes / bell.width)
   local rung = 0
   for i = 0, bell.most - 1 do
@@ -49,9 +52,13 @@ local function holds(lane, number, keys, now)
   return until_ms and tonumber(until_ms) > now
 end
 
--- End a lease; the lane goes back to ready at `due` if it has work.
-local function release(lane, keys, lane_prefix, due)
+local function end_lease(lane, keys)
   redis.call('HDEL', keys.owners, lane)
   redis.call('ZREM', keys.leases, lane)
+end
+
+-- End a lease; the lane goes back to ready at `due` if it has work.
+local function release(lane, keys, lane_prefix, due)
+  end_lease(lane, keys)
   if redis.call('EXISTS', lane_prefix .. lane) == 1 then redis.call('ZADD', keys.ready, due, lane) end
 end

@@ -1,4 +1,4 @@
--- Put before the scripts that look after one account of Sakari (admit, report), behind the prelude.
+-- Put before the scripts that look after one account of Sakari (admit, begin, report), behind the prelude.
 --
 -- The hash of an account. Times in server time (ms); a field that is missing is 0 or ''.
 --   rate, burst           calls a second and calls at once, as the last caller was configured

@@ -3,8 +3,8 @@
 -- KEYS  ready, leases, owners, the run's ledger, dead, the record's fence (or any key if no attributes are given),
 --       prefix of the tallies
 -- ARGV  now | '' · lane · lease number · then: 'stay' | 'next' | due ms · member to remove | '' · lane prefix · run prefix
---       dead letter prefix · dead letter id | '' · dead letter · ledger ttl ms (a dead run's is kept) · fence ttl ms
---       unhold: '1' if this step held the record · number of ledger pairs · number of shared steps · tally ttl ms
+--       dead letter prefix · dead letter id | '' · dead letter · ledger ttl ms (a dead run's is kept)
+--       when the event was accepted (ms) | '' if that says nothing of how long the run took · unhold: '1' if this step held the record · number of ledger pairs · number of shared steps · tally ttl ms
 --       then per ledger pair: field, value; per run whose only step was made together with this one: its key, the step
 --       then per attribute that was written: its name, the occurred_at of its value
 -- Returns {'lost'} | {'ok'} | {'ok', {member, occurred_at, flat ledger, runs}} after 'next', if the lane has another run.
@@ -29,15 +29,16 @@ for i = pairs_end + 1, shared_end, 2 do
   redis.call('PEXPIRE', run_prefix .. ARGV[i], ARGV[11])
 end
 
-for i = shared_end + 1, #ARGV, 2 do
-  local newest = redis.call('HGET', fence, ARGV[i])
-  if not newest or tonumber(newest) < tonumber(ARGV[i + 1]) then redis.call('HSET', fence, ARGV[i], ARGV[i + 1]) end
+-- begin.lua has put off the fence's expiry when it took the hold.
+local asked, rises = {'@busy'}, {}
+for i = shared_end + 1, #ARGV, 2 do asked[#asked + 1] = ARGV[i] end
+local kept = (#asked > 1 or ARGV[13] == '1') and redis.call('HMGET', fence, unpack(asked))
+for i = 2, #asked do
+  local at = ARGV[shared_end + 2 * i - 2]
+  if not kept[i] or tonumber(kept[i]) < tonumber(at) then rises[#rises + 1], rises[#rises + 2] = asked[i], at end
 end
-if ARGV[13] == '1' then
-  local busy = redis.call('HGET', fence, '@busy')
-  if busy and string.match(busy, '^(%S+)') == number then redis.call('HDEL', fence, '@busy') end
-end
-if #ARGV > shared_end then redis.call('PEXPIRE', fence, ARGV[12]) end
+if #rises > 0 then redis.call('HSET', fence, unpack(rises)) end
+if ARGV[13] == '1' and kept[1] and string.match(kept[1], '^%S+') == number then redis.call('HDEL', fence, '@busy') end
 
 if ARGV[9] ~= '' then
   redis.call('SET', ARGV[8] .. ARGV[9], ARGV[10])
@@ -48,11 +49,9 @@ if member ~= '' then redis.call('ZREM', lane_prefix .. lane, member) end
 if state then
   local tallies = {prefix = KEYS[7], ttl = ARGV[16]}
   tally(tallies, now, 'run ' .. state, 1)
-  local accepted = string.match(member, '^(%d+)-')
-  -- How long it took since the event was accepted, in steps of the square root of two; what lay dead until a person retried
-  -- it says nothing of that.
-  if accepted and redis.call('HEXISTS', ledger, 'retried_at') == 0 then
-    tally(tallies, now, 'took ' .. math.ceil(2 * math.log(math.max(1, now - accepted)) / math.log(2)), 1)
+  -- How long it took since the event was accepted, in steps of the square root of two.
+  if member ~= '' and ARGV[12] ~= '' then
+    tally(tallies, now, 'took ' .. math.ceil(2 * math.log(math.max(1, now - ARGV[12])) / math.log(2)), 1)
   end
 end
 
@@ -60,6 +59,8 @@ if after == 'stay' then return {'ok'} end
 if after == 'next' then
   local first = head(lane, lane_prefix, run_prefix)
   if first then return {'ok', first} end
+  end_lease(lane, keys)
+else
+  release(lane, keys, lane_prefix, tonumber(after))
 end
-release(lane, keys, lane_prefix, after == 'next' and now or tonumber(after))
 return {'ok'}
