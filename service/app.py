@@ -36,7 +36,7 @@ from service.observe import logs, trace_config, traces
 from service.settings import Found, IngressSettings, StoreSettings
 from service.sources.delivery import Delivery, Route, Verified
 from service.store import Store, durability, open_store, why_silent
-from service.worker.main import options
+from service.worker.main import COLLECT_AFTER, options
 
 log = structlog.get_logger("sluice.ingress")
 
@@ -52,8 +52,6 @@ _KEEP_RULES_S = 60
 _LOOK_AT_RULES_S = 2
 """A change is taken up at the second look. Contents are compared, since a mounted ConfigMap tells nothing else reliably."""
 _DRAIN_SPILL_S = 1
-_GARBAGE = 20_000
-"""Objects, until Python looks for cycles. By default it is 700: fifty deliveries that are under way have more at a time."""
 _TELL_REFUSALS_S = 2
 
 
@@ -77,7 +75,7 @@ def create_app(settings: Found, stopping: asyncio.Event | None = None) -> Ingres
         for problem in desk.rules.problems:
             log.warning("rule problem", problem=problem)
         gc.freeze()  # rules, routes and modules stay: collecting need not look at them again and again
-        gc.set_threshold(_GARBAGE)
+        gc.set_threshold(COLLECT_AFTER)
         log.info("ingress ready", paths=sorted(by_path), rules=len(desk.rules.rule_set.rules))
         async with asyncio.TaskGroup() as tasks:
             doing = (

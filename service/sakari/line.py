@@ -14,9 +14,7 @@ from typing import Self
 import aiohttp
 import httpx
 from aiohttp.payload import Payload
-from httpx_aiohttp import AiohttpTransport
 from msgspec import Struct
-from multidict import CIMultiDict
 
 _KEEP_IDLE_S = 4.0
 """Below the shortest idle limit of common servers (Node: 5 s), so that we rarely write to a socket just closed."""
@@ -82,38 +80,44 @@ def connect(base_url: str, *, timeouts: Timeouts = Timeouts(), connections: int 
         url = httpx.URL()
     if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query or url.fragment:
         raise ValueError("the Sakari URL must be https://host[:port][/path], without user, query or fragment")
-    limits = httpx.Limits(
-        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEP_IDLE_S
-    )
-    return Line(str(url).rstrip("/"), Direct(limits, timeouts))
+    return Line(str(url).rstrip("/"), Connections(timeouts, connections))
 
 
-class Direct(AiohttpTransport):
-    """httpx-aiohttp's connections, with a shorter way to them: its own costs 40 µs a call.
+class Connections(httpx.AsyncBaseTransport):
+    """Carries httpx's requests over aiohttp's connections. Errors are aiohttp's own, and bodies come as they are sent."""
 
-    Errors are aiohttp's own, and an answer's body comes as it is sent, packed or not.
-    """
-
-    def __init__(self, limits: httpx.Limits, timeouts: Timeouts) -> None:
-        super().__init__(verify=_trusted(), limits=limits, trust_env=False)
-        self.timeout = aiohttp.ClientTimeout(
+    def __init__(self, timeouts: Timeouts, most: int) -> None:
+        self.timeouts = aiohttp.ClientTimeout(
             sock_connect=timeouts.connect, sock_read=timeouts.read, connect=timeouts.pool
         )
+        self._most = most
+        self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; the answer's body is still to be read. A stream that is aiohttp's payload too goes as it is."""
-        if not isinstance(self.client, aiohttp.ClientSession):
-            self.client = self.get_client()
-        answer = await self.client.request(
+        if self._session is None:
+            self._session = self._open()
+        answer = await self._session.request(
             request.method,
             str(request.url),
-            headers=CIMultiDict([(name.decode(), value.decode()) for name, value in request.headers.raw]),
+            headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
             data=request.stream if isinstance(request.stream, Payload) else request.content or None,
             allow_redirects=False,
-            auto_decompress=False,
-            timeout=self.timeout,
         )
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
+
+    def _open(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._most, keepalive_timeout=_KEEP_IDLE_S, ssl=_trusted()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self.timeouts,
+            auto_decompress=False,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
 
 
 class _Body(httpx.AsyncByteStream):

@@ -42,9 +42,9 @@ WANTED = {
 }
 """The settings that `sluice work` reads, and their prefixes."""
 
-_COLLECT_AFTER = 20_000
-"""New objects between two looks of the garbage collector. A hundred lanes are at work at a time, and what they have in hand is
-no garbage: at Python's 700 the collector goes through it twice a run, for a twentieth of the CPU."""
+COLLECT_AFTER = 20_000
+"""New objects between two looks of the garbage collector. What a hundred lanes have in hand is no garbage: at
+Python's 700 the collector goes through it twice a run, for a twentieth of the CPU."""
 
 _TICKETS_AT_ONCE = 8
 _LONGEST_TICKET_S = 300
@@ -142,7 +142,7 @@ class TicketWorker(Worker):
 
 async def work(settings: Found) -> None:
     """Run a worker until it is told to stop."""
-    gc.set_threshold(_COLLECT_AFTER)
+    gc.set_threshold(COLLECT_AFTER)
     asyncio.get_running_loop().set_exception_handler(logs.unhandled)
     store = open_store(settings.of(StoreSettings).redis_url, options(settings.of(StoreSettings)))
     wanted = settings.of(WorkSettings)

@@ -118,15 +118,14 @@ def mocked(*answers: httpx.Response | Exception) -> tuple[Sakari, list[httpx.Req
 
 @contextlib.asynccontextmanager
 async def raw_server(answer: bytes, *, dribbles: bool = False) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A server that answers every request with these bytes and closes; gives its URL and the request lines.
+    """A server that answers every request with these bytes and closes; gives its URL and the heads of the requests.
 
     `dribbles`: it goes on with a byte from time to time instead of closing, for as long as anybody listens.
     """
-    lines: list[bytes] = []
+    heads: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        lines.append(head.partition(b"\r\n")[0])
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(answer)
         with contextlib.suppress(ConnectionError):
             while dribbles:
@@ -139,7 +138,7 @@ async def raw_server(answer: bytes, *, dribbles: bool = False) -> AsyncIterator[
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", lines
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
 
 
 def all_text(error: BaseException) -> str:

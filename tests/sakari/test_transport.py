@@ -12,7 +12,7 @@ from aiohttp import ClientTimeout
 
 from service.errors import Permanent, Retryable
 from service.sakari.client import Sakari
-from service.sakari.line import Direct, Timeouts, connect
+from service.sakari.line import Connections, Timeouts, connect
 from service.sandbox.state import Fault
 from tests.sakari.rig import Rig, made_tokens, raw_server
 
@@ -71,13 +71,23 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_spoken_to(tmp_path: 
 async def test_a_token_never_follows_a_redirect(rig: Rig) -> None:
     async with (
         raw_server(b"") as (other, seen),
-        raw_server(ELSEWHERE % other.encode()) as (url, lines),
+        raw_server(ELSEWHERE % other.encode()) as (url, heads),
         connect(url) as line,
     ):
         with pytest.raises(Permanent) as caught:
             await read(Sakari(line, "demo", rig.tokens))
     assert caught.value.reason == "redirect"
-    assert (len(lines), seen) == (1, [])
+    assert (len(heads), seen) == (1, [])
+
+
+async def test_a_cookie_is_not_kept(rig: Rig) -> None:
+    answer = b"HTTP/1.1 500 Oops\r\nSet-Cookie: sticky=yes\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    async with raw_server(answer) as (url, heads), connect(url.replace("127.0.0.1", "localhost")) as line:
+        for _ in range(2):  # of an address nobody would keep one
+            with pytest.raises(Retryable):
+                await read(Sakari(line, "demo", rig.tokens))
+    assert len(heads) == 2
+    assert not any(b"\r\ncookie:" in head.lower() for head in heads)
 
 
 @pytest.mark.parametrize("campaign", ["https://example.com/x", "//example.com/x", "@example.com", "\\\\example.com"])
@@ -91,12 +101,12 @@ async def test_only_the_configured_host_is_called(rig: Rig, campaign: str) -> No
 async def test_connections_are_kept_and_every_wait_is_bounded(rig: Rig) -> None:
     limits = Timeouts(connect=1, read=2, pool=4)
     async with connect(rig.url, timeouts=limits) as line:
-        assert isinstance(line.transport, Direct)
-        assert line.transport.timeout == ClientTimeout(sock_connect=1, sock_read=2, connect=4)
+        assert isinstance(line.transport, Connections)
+        assert line.transport.timeouts == ClientTimeout(sock_connect=1, sock_read=2, connect=4)
         for _ in range(3):
             await made_tokens(line).get()
         transport: Any = line.transport.__dict__
-        kept = transport["client"].connector._conns
+        kept = transport["_session"].connector._conns
         assert [len(connections) for connections in kept.values()] == [1]
 
 
