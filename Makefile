@@ -4,6 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 PEERS := .venv-peers/.ready
 SEEDS ?= 1
+# What was read anew for its asserts is kept for the next run, also where the environment says that Python keeps nothing.
+TESTS := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check contract bench chaos chaos-test lock clean
@@ -24,8 +26,9 @@ $(STAMP): requirements-dev.txt pyproject.toml
 run: $(STAMP) ## start everything here, send the sample deliveries, show what happens (ONCE=1: exit after the samples)
 	@$(BIN)/sluice dev $(if $(ONCE),--once)
 
+# Three at a time for two cores: a test that waits for the processes that it started leaves its core to another one.
 test: $(STAMP) ## run the tests, with coverage (all but those of chaos-test)
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not chaos" --cov --cov-report=term $(ARGS)
+	@$(TESTS) -n 3 -m "not chaos" --cov --cov-report=term $(ARGS)
 
 check: $(STAMP) ## format, lint, types, rules and their tests
 	@$(BIN)/ruff format --check .
@@ -49,7 +52,7 @@ chaos: $(STAMP) ## kill every process again and again under load, check every pr
 	@for seed in $(SEEDS); do $(BIN)/python -m tests.chaos --seed $$seed $(ARGS) || exit 1; done
 
 chaos-test: $(STAMP) ## short chaos runs, and the faults that they must find (three minutes)
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m chaos $(ARGS)
+	@$(TESTS) -n 2 -m chaos $(ARGS)
 
 lock: ## renew the locked requirements (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --extra traces -o requirements.txt pyproject.toml
@@ -59,3 +62,4 @@ lock: ## renew the locked requirements (needs uv)
 
 clean: ## remove the environment and every cache
 	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov var
+	find service tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
 """What every test may use: one real Redis per test process, emptied for each test that asks for a store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from threading import Event, Thread
 
@@ -16,6 +16,16 @@ from service.store import Options, Store, open_store
 # No test is about how fast this machine is just now.
 settings.register_profile("sluice", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sluice")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave the processes that a `no_cover` test starts out of the coverage too, not only the test itself."""
+    if item.get_closest_marker("no_cover") is None:
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # by which coverage starts itself in a process
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,8 @@ from tests.bench.curves import GROWN
 from tests.bench.measure import Measure, Place, Row, Target, share
 from tests.bench.result import lines
 
+pytestmark = pytest.mark.no_cover  # coverage measures what the tests show, not what is measured
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MEASURES)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -17,12 +18,18 @@ from service.engine import Problem
 BAD = Path(__file__).parents[1] / "rules_bad"
 
 
+@pytest.fixture
+def bad(tmp_path: Path) -> str:
+    """A file with a mistake, in a folder of its own: lint reads every file beside it."""
+    return str(shutil.copy(BAD / "R209-mode.yaml", tmp_path))
+
+
 def lint(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["rules", "lint", *arguments])
 
 
-def test_text_says_how_to_read_more() -> None:
-    answer = lint(str(BAD / "R209-mode.yaml"))
+def test_text_says_how_to_read_more(bad: str) -> None:
+    answer = lint(bad)
     assert answer.exit_code == 1
     assert answer.stdout.splitlines()[-2:] == [
         "What a code means: sluice rules lint --explain R209",
@@ -41,8 +48,7 @@ def test_a_code_that_is_not_there_is_a_mistake_of_the_caller(code: str) -> None:
     assert lint("--explain", code).exit_code == 2
 
 
-def test_json_may_be_asked_for_in_two_ways_but_not_against_another_form() -> None:
-    bad = str(BAD / "R209-mode.yaml")
+def test_json_may_be_asked_for_in_two_ways_but_not_against_another_form(bad: str) -> None:
     assert json.loads(lint("--json", bad).stdout) == json.loads(lint("--format", "json", bad).stdout)
     assert lint("--json", "--format", "github", bad).exit_code == 2
 

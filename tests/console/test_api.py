@@ -248,6 +248,7 @@ async def test_an_event_that_is_given_is_read_as_a_delivery_is(
     assert (answer.status_code, words in answer.text) == (status, True), answer.text
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # schemathesis and what it stands on
 async def test_no_request_breaks_the_ingress_or_the_admin_api(tmp_path: Path) -> None:

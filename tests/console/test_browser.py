@@ -24,6 +24,7 @@ _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.no_cover,
     pytest.mark.skipif(
         _CHROMIUM is None, reason="there is no Chromium on this machine (Debian: apt-get install chromium)"
     ),

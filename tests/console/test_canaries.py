@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from msgspec import Struct
 
 from service.dev.processes import embedded_redis
 from service.store import dead, journal
+from tests import local
 from tests.observe.tracing import Collector, collecting
 from tests.system import conftest as system
 from tests.system.conftest import Installation, a_new_id, hubspot, until
@@ -30,7 +30,7 @@ SECRETS = {
 }
 CANARIES = [*PEOPLE, *(secret.rpartition("=")[2] for secret in SECRETS.values()), "canary-wrong-token"]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 RULES = """
 version: 1
@@ -149,7 +149,7 @@ async def _look_everywhere(watched: Watched) -> dict[str, str]:
     ]
     paths += [f"/dead/{letter}" for letter in letters]
     seen: dict[str, str] = {}
-    async with httpx.AsyncClient(base_url=watched.url, trust_env=False) as browser:
+    async with local.client(base_url=watched.url) as browser:
         await browser.post("/console/sign-in", data={"token": SECRETS["SLUICE_VIEWER_TOKEN"]})
         for path in paths:
             answer = await browser.get(f"/console{path}")

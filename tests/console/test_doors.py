@@ -113,6 +113,12 @@ async def test_signing_in_leads_to_a_page_of_ours_only(browser: Browser, goal: s
     assert answer.headers["location"] == leads_to
 
 
+async def test_the_form_to_sign_in_keeps_the_way_to_a_page_of_ours_only(browser: Browser) -> None:
+    for goal, kept in (("/console/events", "/console/events"), ("//evil.example/console", "")):
+        page = (await browser.http.get("/console/sign-in", params={"next": goal})).text
+        assert f'name="next" value="{kept}"' in page
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from tests import local
 from tests.console.conftest import ADMIN
 from tests.system.conftest import environment, ingress
 
@@ -15,7 +16,7 @@ async def test_an_open_page_does_not_keep_the_process_from_stopping(redis_url: s
     environ = environment(redis_url, tmp_path)
     async with (
         ingress(environ, tmp_path) as process,
-        httpx.AsyncClient(base_url=environ["SLUICE_PUBLIC_URL"], trust_env=False) as browser,
+        local.client(base_url=environ["SLUICE_PUBLIC_URL"]) as browser,
     ):
         await browser.post("/console/sign-in", data={"token": ADMIN})
         async with browser.stream("GET", "/console/live/overview") as answer:
@@ -27,6 +28,8 @@ async def test_an_open_page_does_not_keep_the_process_from_stopping(redis_url: s
             assert first == ["retry: 3000"]
             assert all(line.startswith("data: ") for line in told)
             assert any("Events accepted" in line for line in told)
+            later = [line async for line in _until_empty(lines)]
+            assert later == [": still here"] or all(line.startswith("data: ") for line in later)
             process.terminate()
             assert [line async for line in lines if line.startswith("data")] == []
         async with asyncio.timeout(10):
@@ -39,7 +42,7 @@ async def test_viewers_cannot_take_all_streams(redis_url: str, tmp_path: Path) -
         reading: list[AsyncIterator[str]] = []
 
         async def browser(token: str) -> httpx.AsyncClient:
-            client = httpx.AsyncClient(base_url=environ["SLUICE_PUBLIC_URL"], trust_env=False)
+            client = local.client(base_url=environ["SLUICE_PUBLIC_URL"])
             await stack.enter_async_context(client)
             await client.post("/console/sign-in", data={"token": token})
             return client

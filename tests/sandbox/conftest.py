@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from service.sandbox.state import Sandbox, Settings
+from tests import local
 from tests.sakari.rig import Rig, rigged, served
 
 CREDENTIALS = {"grant_type": "client_credentials", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
@@ -29,7 +30,7 @@ async def rig(server: tuple[Sandbox, str]) -> AsyncIterator[Rig]:
 @pytest.fixture
 async def api(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
     """A client of its own, so that the sandbox is not seen through the eyes of ours."""
-    async with httpx.AsyncClient(base_url=rig.url) as http:
+    async with local.client(base_url=rig.url) as http:
         token = (await http.post("/oauth2/token", json=CREDENTIALS)).json()["access_token"]
         http.headers["Authorization"] = f"Bearer {token}"
         yield http

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,6 +105,7 @@ def is_sound(event: Event) -> bool:
     return event.attempt >= 0
 
 
+@pytest.mark.no_cover
 @settings(max_examples=300)
 @given(routes, bodies)
 def test_normalise_never_raises_and_events_are_sound(route: Route, body: bytes) -> None:
@@ -112,6 +114,7 @@ def test_normalise_never_raises_and_events_are_sound(route: Route, body: bytes) 
     assert all(msgspec.msgpack.encode((misfit.message, misfit.body)) for misfit in result.misfits)
 
 
+@pytest.mark.no_cover
 @given(st.lists(hubspot_events, max_size=5))
 def test_every_element_becomes_an_event_or_a_misfit(batch: list[Any]) -> None:
     result = normalise(EVENTS, batch)

@@ -30,7 +30,7 @@ from service.store.records import DeadLetter, Lane, StepRecord
 from service.store.replay import Addition
 
 NOW = 1_790_000_000_000
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 picks = st.integers(0, 1_000_000)
 times = st.integers(0, 9)

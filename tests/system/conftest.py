@@ -18,6 +18,7 @@ from service.dev.samples import configured_routes
 from service.sources.delivery import Route
 from service.store import Options, Store, journal, open_store
 from service.store.journal import Story
+from tests import local
 
 T = TypeVar("T")
 _ids = itertools.count(500_000)
@@ -185,7 +186,7 @@ async def sandbox(environ: dict[str, str], folder: Path, *limits: str) -> AsyncI
 
 
 async def _answers(url: str, log: Path) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with local.client() as client:
 
         async def answered() -> bool | None:
             with contextlib.suppress(httpx.TransportError):
@@ -215,7 +216,7 @@ async def silent_redis() -> AsyncIterator[str]:
 @contextlib.asynccontextmanager
 async def opened(environ: dict[str, str]) -> AsyncIterator[Installation]:
     store = open_store(environ["SLUICE_REDIS_URL"], Options())
-    async with httpx.AsyncClient(trust_env=False, timeout=15) as http:
+    async with local.client(timeout=15) as http:
         yield Installation(environ, http, store, {route.path: route for route in configured_routes(environ)})
     await store.close()
 

@@ -4,11 +4,11 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from service.dev.processes import free_port
 from service.store import Options, open_store, rulesets
+from tests import local
 from tests.system.conftest import a_new_id, environment, hubspot, ingress, opened, until
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,7 @@ rules:
 
 
 async def readiness(environ: dict[str, str]) -> dict[str, Any]:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with local.client() as http:
         found: dict[str, Any] = (await http.get(environ["SLUICE_PUBLIC_URL"] + "/readyz")).json()
         return found
 

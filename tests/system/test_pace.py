@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench.pace import outage, steady
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 
 async def test_a_backlog_is_worked_off_at_the_pace_without_a_429() -> None:

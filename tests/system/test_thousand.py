@@ -24,6 +24,7 @@ EVENTS, CONTACTS = 1000, 300
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 async def test_a_thousand_events_with_retries_all_end_and_none_is_left(tmp_path: Path) -> None:
     (tmp_path / "redis").mkdir()
     dice = random.Random(7)

@@ -11,6 +11,7 @@ from service.errors import SettingsError
 from service.store import Options, Store, open_store
 from service.store.pace import SharedPace
 from service.worker.exposition import exposing
+from tests import local
 from tests.system.conftest import silent_redis
 
 
@@ -18,7 +19,7 @@ from tests.system.conftest import silent_redis
 async def http(store: Store) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         exposing(store, "127.0.0.1", 0, lambda: 0.0) as port,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+        local.client(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         yield client
 
@@ -52,7 +53,7 @@ async def test_a_worker_that_stopped_looking_for_work_is_not_alive(store: Store)
     idle = iter((59.0, 61.0))
     async with (
         exposing(store, "127.0.0.1", 0, lambda: next(idle)) as port,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+        local.client(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         assert (await client.get("/livez")).status_code == 200
         answer = await client.get("/livez")
@@ -64,7 +65,7 @@ async def test_a_silent_redis_does_not_hold_up_our_own_counts() -> None:
         store = open_store(url, Options())
         async with (
             exposing(store, "127.0.0.1", 0, lambda: 0.0) as port,
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+            local.client(base_url=f"http://127.0.0.1:{port}") as client,
         ):
             assert "sluice_runs_total" in (await client.get("/metrics")).text
         await store.close()

@@ -15,6 +15,7 @@ from service.dev.processes import embedded_redis, free_port, running, sluice
 from service.settings import WorkSettings
 from service.store import Options, Store, accept, keys, lanes, open_store, rulesets
 from service.worker.main import TicketWorker, _wait_for_redis, make_desk, make_worker
+from tests import local
 from tests.system.conftest import environment, until
 from tests.worker.conftest import Bench, FarSide, MakeBench
 
@@ -213,7 +214,7 @@ async def test_a_worker_is_alive_also_while_redis_is_away(tmp_path: Path) -> Non
     environ = environment(f"redis://127.0.0.1:{free_port()}/0", tmp_path, SLUICE_METRICS_PORT=str(port))
     async with (
         running(*sluice("work"), environ=environ, log=tmp_path / "log"),
-        httpx.AsyncClient(trust_env=False) as http,
+        local.client() as http,
     ):
 
         async def alive() -> bool:
