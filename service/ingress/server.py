@@ -19,6 +19,7 @@ def serve(app: ASGIApp, host: str, port: int, stopping: asyncio.Event) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # addresses only slow down guessing at the sign-in, and anybody can write such a header
         ws="none",
     )
     _Server(config, stopping).run()

@@ -7,8 +7,8 @@ before Redis saw the first one, and then all wait for it: the two would take tur
 import asyncio
 from collections import deque
 
-BUDGET = 4096
-"""Bytes of bodies in one turn: some ten deliveries of one event, or one large delivery."""
+BUDGET = 8192
+"""Bytes of bodies in one turn: some twenty deliveries of one event, or one large delivery."""
 
 
 class Turns:

@@ -120,7 +120,7 @@ async def _take(
 
 async def _read(scope: HTTPScope, incoming: Receive, bodies: Bodies, now: int) -> Delivery:
     """Read a request exactly as it was sent. Raises as `Bodies.read`."""
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     body = await bodies.read(headers, incoming)
     query = scope["query_string"]
     target = scope["raw_path"] + (b"?" + query if query else b"")

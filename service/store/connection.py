@@ -15,7 +15,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from service.store.disk import Disk
+from service.store.disk import Disk, Knocks
 from service.store.options import Options
 from service.store.rounds import Rounds
 from service.store.wire import Wire
@@ -96,7 +96,8 @@ def open_store(url: str, options: Options, *, timeout_s: float = 5.0, connection
     wires = Wire(redis.connection_pool), Wire(redis.connection_pool), Wire(redis.connection_pool)
     quick = Rounds([wires[0].round], timeout_s)
     # Two, since one of them mostly waits for the disk.
-    disks = [Disk(wire, quick, redis, options).round for wire in wires[1:]]
+    knocks = Knocks(quick)
+    disks = [Disk(wire, knocks, redis, options).round for wire in wires[1:]]
     return Store(
         redis=redis,
         scripts=load_scripts(redis),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from redis.asyncio import Redis
@@ -19,18 +20,54 @@ class NotOnDisk(RedisError):
     """Written, but the disk, or as many replicas as wanted, did not confirm it in time."""
 
 
-class Disk:
-    """Carries rounds over `wire`, and waits until what they wrote is in the append-only file.
+class Knocks:
+    """Keeps the server's loop turning while anybody waits for its disk.
 
-    `others` go over another connection, which is needed while that one waits.
+    An idle server looks `hz` times a second, by default ten times, whether its disk is done: WAITAOF would take 100 ms for a
+    sync of one. Any command makes it look at once, so each round that is sent is a knock, too.
     """
 
-    def __init__(self, wire: Wire, others: Rounds, redis: Redis, options: Options) -> None:
-        self._wire = wire
+    def __init__(self, others: Rounds) -> None:
         self._others = others
+        self._waiting = 0
+        self._next: asyncio.TimerHandle | None = None
+        self._knocking: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def knocking(self) -> Iterator[None]:
+        """Knock again and again, from shortly after the last round that was sent until nobody waits any more."""
+        self._waiting += 1
+        self._knock_later(_FIRST_KNOCK_S)
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting and self._next is not None:
+                self._next.cancel()
+
+    def _knock_later(self, pause_s: float) -> None:
+        if self._next is not None:
+            self._next.cancel()
+        self._next = asyncio.get_running_loop().call_later(pause_s, self._knock, pause_s)
+
+    def _knock(self, pause_s: float) -> None:
+        if self._knocking is None or self._knocking.done():
+            self._knocking = asyncio.create_task(self._ping())
+        self._knock_later(min(pause_s * 1.5, _LAST_KNOCK_S))
+
+    async def _ping(self) -> None:
+        with contextlib.suppress(RedisError, OSError):
+            await self._others.ask("PING")
+
+
+class Disk:
+    """Carries rounds over `wire`, and waits until what they wrote is in the append-only file."""
+
+    def __init__(self, wire: Wire, knocks: Knocks, redis: Redis, options: Options) -> None:
+        self._wire = wire
+        self._knocks = knocks
         self._redis = redis
         self._options = options
-        self._knocking: asyncio.Task[None] | None = None
 
     async def round(self, commands: list[Command], within_s: float) -> list[Any]:
         """Run the commands, and wait until what they wrote is on disk: here, and on as many replicas as wanted.
@@ -42,35 +79,11 @@ class Disk:
             return await self._wire.round(commands, within_s)
         # WAITAOF speaks for the writes of its own connection only, so it has to be part of the round.
         wait: Command = ("WAITAOF", 1, self._options.replicas, self._options.accept_timeout_ms)
-        done = asyncio.Event()
-        self._knock_later(done, _FIRST_KNOCK_S)
-        try:
+        with self._knocks.knocking():
             *answers, synced = await self._wire.round([*commands, wait], within_s)
-        finally:
-            done.set()
         if not await self._confirmed(synced):
             raise NotOnDisk("Redis did not confirm that everything is on disk")
         return answers
-
-    def _knock_later(self, done: asyncio.Event, pause_s: float) -> None:
-        """Keep the server's loop turning until it has answered.
-
-        An idle server looks `hz` times a second, by default ten times, whether its disk is done: WAITAOF would take 100 ms
-        for a sync of one. Any command makes it look at once.
-        """
-
-        def knock() -> None:
-            if done.is_set():
-                return
-            if self._knocking is None or self._knocking.done():
-                self._knocking = asyncio.create_task(self._ping())
-            self._knock_later(done, min(pause_s * 1.5, _LAST_KNOCK_S))
-
-        asyncio.get_running_loop().call_later(pause_s, knock)
-
-    async def _ping(self) -> None:
-        with contextlib.suppress(RedisError, OSError):
-            await self._others.ask("PING")
 
     async def _confirmed(self, answer: Any) -> bool:
         """Tell from the answer to WAITAOF, or from the error that came instead, whether everything is on disk."""
