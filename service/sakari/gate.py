@@ -5,6 +5,7 @@ that a worker understands.
 """
 
 import asyncio
+import itertools
 import secrets
 import time
 from typing import Final, Protocol
@@ -89,10 +90,14 @@ class Unlimited:
         return Effect()
 
 
+_PROCESS = secrets.token_hex(8)
+_NUMBERS = itertools.count()
+
+
 class Caller(Struct):
     """One attempt at a run, over all its calls."""
 
-    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    name: str = field(default_factory=lambda: f"{_PROCESS}-{next(_NUMBERS)}")
     put_off: int = 0
     """How often the run was put off before: who waited longer goes first."""
     on: bool = False

@@ -42,6 +42,7 @@ class Store(Struct, frozen=True):
     """For what is answered from memory."""
     durable: Rounds
     """For what is answered once it is on disk, if the options say so."""
+    knocks: Knocks
     wires: tuple[Wire, ...]
 
     async def run(self, script: str, keys: list[str], args: list[Any], *, durably: bool = False) -> Any:
@@ -73,6 +74,7 @@ class Store(Struct, frozen=True):
         """Wait for what is under way, and close every connection."""
         await self.durable.settle()
         await self.quick.settle()
+        await self.knocks.settle()
         for wire in self.wires:
             await wire.close()
         await self.redis.aclose()
@@ -93,17 +95,18 @@ def why_silent(error: Exception) -> str:
 def open_store(url: str, options: Options, *, timeout_s: float = 5.0, connections: int = 64) -> Store:
     """Make a store on the Redis of `url` (redis://, rediss://, unix:// or redis+sentinel://). Connects when first used."""
     redis = Redis(connection_pool=pool(url, timeout_s=timeout_s, connections=connections))
-    wires = Wire(redis.connection_pool), Wire(redis.connection_pool), Wire(redis.connection_pool)
-    quick = Rounds([wires[0].round], timeout_s)
+    wires = tuple(Wire(redis.connection_pool) for _ in range(4))
+    quick, knocking, *waiting = wires
+    knocks = Knocks(knocking)
     # Two, since one of them mostly waits for the disk.
-    knocks = Knocks(quick)
-    disks = [Disk(wire, knocks, redis, options).round for wire in wires[1:]]
+    disks = [Disk(wire, knocks, redis, options).round for wire in waiting]
     return Store(
         redis=redis,
         scripts=load_scripts(redis),
         options=options,
-        quick=quick,
+        quick=Rounds([quick.round], timeout_s),
         durable=Rounds(disks, options.accept_timeout_ms / 1000),
+        knocks=knocks,
         wires=wires,
     )
 

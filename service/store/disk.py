@@ -9,11 +9,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from service.store.options import Options
-from service.store.rounds import Rounds
 from service.store.wire import Command, Wire
 
-_FIRST_KNOCK_S = 0.001
-_LAST_KNOCK_S = 0.02
+_QUICK_KNOCKS = 8
+_FIRST_PAUSE_S = 0.001
+_LAST_PAUSE_S = 0.02
+_PATIENCE_S = 1.0
 
 
 class NotOnDisk(RedisError):
@@ -21,43 +22,45 @@ class NotOnDisk(RedisError):
 
 
 class Knocks:
-    """Keeps the server's loop turning while anybody waits for its disk.
+    """Keeps the server's loop turning, over `wire`, while anybody waits for its disk.
 
     An idle server looks `hz` times a second, by default ten times, whether its disk is done: WAITAOF would take 100 ms for a
-    sync of one. Any command makes it look at once, so each round that is sent is a knock, too.
+    sync of one. Any command makes it look at once.
     """
 
-    def __init__(self, others: Rounds) -> None:
-        self._others = others
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._waiting = 0
-        self._next: asyncio.TimerHandle | None = None
+        self._quick = 0
         self._knocking: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def knocking(self) -> Iterator[None]:
-        """Knock again and again, from shortly after the last round that was sent until nobody waits any more."""
+        """Knock again and again: the first times one after the other, since a sync takes a fraction of a millisecond."""
         self._waiting += 1
-        self._knock_later(_FIRST_KNOCK_S)
+        self._quick = _QUICK_KNOCKS
+        if self._knocking is None or self._knocking.done():
+            self._knocking = asyncio.create_task(self._knock())
         try:
             yield
         finally:
             self._waiting -= 1
-            if not self._waiting and self._next is not None:
-                self._next.cancel()
 
-    def _knock_later(self, pause_s: float) -> None:
-        if self._next is not None:
-            self._next.cancel()
-        self._next = asyncio.get_running_loop().call_later(pause_s, self._knock, pause_s)
+    async def settle(self) -> None:
+        """Wait for the last knock."""
+        if self._knocking is not None:
+            await asyncio.wait([self._knocking])
 
-    def _knock(self, pause_s: float) -> None:
-        if self._knocking is None or self._knocking.done():
-            self._knocking = asyncio.create_task(self._ping())
-        self._knock_later(min(pause_s * 1.5, _LAST_KNOCK_S))
-
-    async def _ping(self) -> None:
-        with contextlib.suppress(RedisError, OSError):
-            await self._others.ask("PING")
+    async def _knock(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while self._waiting:
+            if self._quick:
+                self._quick, pause_s = self._quick - 1, _FIRST_PAUSE_S
+            else:
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, _LAST_PAUSE_S)
+            with contextlib.suppress(RedisError, OSError):
+                await self._wire.round([("PING",)], _PATIENCE_S)
 
 
 class Disk:
