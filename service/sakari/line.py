@@ -19,7 +19,7 @@ from msgspec import Struct
 _KEEP_IDLE_S = 4.0
 """Below the shortest idle limit of common servers (Node: 5 s), so that we rarely write to a socket just closed."""
 
-_HEADERS = [("Accept", "application/json"), ("Accept-Encoding", "gzip, deflate"), ("User-Agent", "sluice")]
+_HEADERS = [("Accept", "application/json"), ("Accept-Encoding", "identity"), ("User-Agent", "sluice")]
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
