@@ -13,7 +13,9 @@ from typing import Self
 
 import aiohttp
 import httpx
+from aiohttp.connector import Connection
 from aiohttp.payload import Payload
+from aiohttp.tracing import Trace
 from msgspec import Struct
 
 _KEEP_IDLE_S = 4.0
@@ -108,7 +110,7 @@ class Connections(httpx.AsyncBaseTransport):
 
     def _open(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._most, keepalive_timeout=_KEEP_IDLE_S, ssl=_trusted()),
+            connector=_Silent(limit=self._most, keepalive_timeout=_KEEP_IDLE_S, ssl=_trusted()),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self.timeouts,
             auto_decompress=False,
@@ -118,6 +120,28 @@ class Connections(httpx.AsyncBaseTransport):
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
+
+
+class _Silent(aiohttp.TCPConnector):
+    """Gives out only connections on which nothing has come that nobody asked for.
+
+    Such bytes (a server's 408 for having been idle too long, say) would be taken for the answer to the next call, which
+    would be told done before a byte of it has left: aiohttp only looks whether the connection is still there.
+    """
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - its word
+    ) -> Connection:
+        """Take a kept connection, or open one. Gives up after as many as may be open, and one that is new."""
+        for _ in range(self.limit + 1):
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        raise aiohttp.ClientConnectorError(req.connection_key, OSError("the server speaks before it is asked"))
 
 
 class _Body(httpx.AsyncByteStream):

@@ -136,6 +136,24 @@ async def test_connections_are_kept_and_every_wait_is_bounded(rig: Rig) -> None:
         assert [len(connections) for connections in kept.values()] == [1]
 
 
+@pytest.mark.parametrize("stray", [DONE, b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"])
+async def test_an_answer_that_nobody_asked_for_is_no_answer_to_the_next_call(rig: Rig, stray: bytes) -> None:
+    await rig.tokens.get()
+    async with kept_open(DONE) as (url, requests, ends), connect(url, connections=3) as line:
+        sakari = Sakari(line, "demo", rig.tokens)
+        await asyncio.gather(*(sakari.write_attributes("contacts", {"early": True}) for _ in range(3)))
+        for end in ends:
+            end.write(stray)
+        transport: Any = line.transport.__dict__
+        (idle,) = transport["_session"].connector._conns.values()
+        async with asyncio.timeout(5):
+            while not all(protocol.should_close for protocol, _ in idle):  # noqa: ASYNC110 - aiohttp tells nobody
+                await asyncio.sleep(0.001)
+        assert await sakari.write_attributes("contacts", {"late": True}) == {"success": True, "data": {}}
+    assert [request.endswith(b'{"late":true}') for request in requests] == [False, False, False, True]
+    assert len(ends) == 4, "the three that were spoken on are closed, and one is opened"
+
+
 async def test_a_packed_answer_is_never_unpacked_and_none_is_asked_for(rig: Rig) -> None:
     """A few kilobytes of it could fill the memory."""
     await rig.tokens.get()
