@@ -109,12 +109,15 @@ class Connections(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
 
     def _open(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=_Silent(limit=self._most, keepalive_timeout=_KEEP_IDLE_S, ssl=_trusted()),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self.timeouts,
             auto_decompress=False,
         )
+        # It would send each read a second time by itself, past pace and circuit. There is no public way to say so.
+        session._retry_connection = False  # noqa: SLF001
+        return session
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -154,6 +154,15 @@ async def test_an_answer_that_nobody_asked_for_is_no_answer_to_the_next_call(rig
     assert len(ends) == 4, "the three that were spoken on are closed, and one is opened"
 
 
+async def test_a_read_is_sent_once_because_pace_and_circuit_count_it_once(rig: Rig) -> None:
+    await rig.tokens.get()
+    async with raw_server(b"") as (url, heads), connect(url) as line:
+        with pytest.raises(Retryable) as caught:
+            await read(Sakari(line, "demo", rig.tokens))
+    assert caught.value.reason == "connection_cut"
+    assert len(heads) == 1
+
+
 async def test_a_packed_answer_is_never_unpacked_and_none_is_asked_for(rig: Rig) -> None:
     """A few kilobytes of it could fill the memory."""
     await rig.tokens.get()
