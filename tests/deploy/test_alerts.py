@@ -81,6 +81,13 @@ def test_every_page_has_its_alert() -> None:
     assert {path.stem for path in (PAGES / "alerts").glob("*.md")} == set(ALERTS)
 
 
+def test_a_page_that_names_kubectl_leads_to_what_to_type_elsewhere() -> None:
+    pages = {path.name: path.read_text() for path in (PAGES / "alerts").glob("*.md")}
+    naming = {name for name, page in pages.items() if "kubectl" in page}
+    assert naming
+    assert {name for name in naming if "../monitoring.md#by-hand-on-each-platform" not in pages[name]} == set()
+
+
 def test_the_page_on_monitoring_lists_every_alert_and_every_metric() -> None:
     page = (PAGES / "monitoring.md").read_text()
     listed = dict(re.findall(r"^\| \[(\w+)\]\(alerts/\1\.md\) \| (\w+) \|", page, re.MULTILINE))
