@@ -11,7 +11,7 @@ from redis.exceptions import RedisError, ResponseError
 from service.store.options import Options
 from service.store.wire import Command, Wire
 
-_QUICK_KNOCKS = 8
+_QUICK_KNOCKS = 4
 _FIRST_PAUSE_S = 0.001
 _LAST_PAUSE_S = 0.02
 _PATIENCE_S = 1.0

@@ -1,5 +1,7 @@
 """How fast deliveries are acknowledged: Redis and an ingress, no worker; the same sender asks a bare Litestar echo.
 
+And a bare function under the same server, `asgi`: what is left if nothing at all is done.
+
 One event in ten matches a rule. Ten deliveries are under way at once, which is what HubSpot allows itself for an account
 (https://developers.hubspot.com/docs/api-reference/legacy/webhooks/guide), and fifty besides: several accounts, or Pipedrive.
 """
@@ -56,15 +58,17 @@ async def once(place: Place) -> dict[str, float]:
 
 async def _open(stack: AsyncExitStack, place: Place) -> _Doors:
     url, _ = await stack.enter_async_context(a_redis(place.folder))
-    echo, ports, environ = free_port(), {}, {}
-    command = (sys.executable, "-m", "tests.bench.echo", str(echo))
-    await stack.enter_async_context(listening(place.folder / "echo.log", echo, *command))
+    ports, environ = {}, {}
+    for name, extra in (("echo", ()), ("asgi", ("asgi",))):
+        ports[name] = free_port()
+        command = (sys.executable, "-m", "tests.bench.echo", str(ports[name]), *extra)
+        await stack.enter_async_context(listening(place.folder / f"{name}.log", ports[name], *command))
     for name in ("fsync", "memory"):
         environ = environment(url, _NOBODY, place.folder, SLUICE_DURABILITY=name)
         environ["SLUICE_PUBLIC_URL"] = "http://127.0.0.1"  # one signature for both
         await stack.enter_async_context(an_ingress(environ, place.folder))
         ports[name] = int(environ["SLUICE_PORT"])
-    return _Doors({"echo": echo, **ports}, hubspot_route(environ))
+    return _Doors(ports, hubspot_route(environ))
 
 
 def _rates() -> list[Row]:
@@ -72,6 +76,9 @@ def _rates() -> list[Row]:
     for at_once in (10, 50):
         beside = f"echo_1_{at_once}"
         rows += [
+            Row(
+                figure=f"asgi_1_{at_once}", title=f"bare function, 1 a delivery, {at_once} at once", unit="deliveries/s"
+            ),
             Row(figure=beside, title=f"bare Litestar echo, 1 a delivery, {at_once} at once", unit="deliveries/s"),
             Row(
                 figure=f"fsync_1_{at_once}",

@@ -35,7 +35,11 @@ def _arq(module: str) -> App:
 
 
 _LEAST = {"celery": _celery("with_celery"), "arq": _arq("with_arq")}
-_SAME_JOB = {"celery": _celery("same_job_celery"), "arq": _arq("same_job_arq")}
+_SAME_JOB = {
+    "celery": _celery("same_job_celery"),
+    "arq": _arq("same_job_arq"),
+    "aiohttp": App("same_job_arq:app", (("tests.bench.peers.same_job_aiohttp",),)),
+}
 
 _DURABLE = ("--appendfsync", "always")
 """A Redis that syncs before it answers: so a 2xx of the least means stored. The same job asks for it, once a delivery."""
@@ -46,7 +50,7 @@ MISSING = "FastAPI with Celery and with arq: there is no environment .venv-peers
 def peers() -> dict[str, Installation]:
     """The peers by name: the least, and the least with a Redis that is `_durable`; and `_same`, the same job as Sluice's.
 
-    None without their environment.
+    `aiohttp_same` is arq's with another HTTP client. None without their environment.
     """
     if not PYTHON.exists():
         return {}
@@ -54,8 +58,7 @@ def peers() -> dict[str, Installation]:
     for name, app in _LEAST.items():
         found[name] = functools.partial(_installed, app=app)
         found[f"{name}_durable"] = functools.partial(_installed, app=app, redis=_DURABLE)
-        found[f"{name}_same"] = same_job(name)
-    return found
+    return found | {f"{name}_same": same_job(name) for name in _SAME_JOB}
 
 
 def same_job(name: str, **settings: str) -> Installation:

@@ -20,7 +20,7 @@ from tests.bench.load import request, send
 from tests.bench.peer_installed import MISSING, PYTHON, same_job
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PYTHON.exists(), reason=MISSING)]
-PEERS = ("celery", "arq")
+PEERS = ("celery", "arq", "aiohttp")
 Event = dict[str, Any]
 
 

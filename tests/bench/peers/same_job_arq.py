@@ -22,7 +22,7 @@ from tests.bench.peers.records import BEGIN, END, KEPT_S
 from tests.bench.peers.same_job import Job, accepted, again_in, asking, ending, jobs, keep, told, verdict
 from tests.bench.peers.with_arq import WorkerSettings, life, log_in, start
 
-_CALL_S = 30
+CALL_S = 30
 
 app = FastAPI(lifespan=life)
 
@@ -63,7 +63,7 @@ async def carry_out(ctx: dict[str, Any], job: Job) -> None:
         if may in {b"busy", b"paced"}:
             raise Retry(defer=again_in(0))
         return
-    status, reason = await call(ctx, job)
+    status, reason = await ctx["call"](ctx, job)
     state = verdict(status, tries)
     await ctx["end"](**ending(job, token, state, reason))
     told(job, state, tries, reason, started)
@@ -74,7 +74,7 @@ async def carry_out(ctx: dict[str, Any], job: Job) -> None:
 async def call(ctx: dict[str, Any], job: Job) -> tuple[int, str]:
     """Write to Sakari: the status, 0 if no answer came, and the same in words."""
     try:
-        async with asyncio.timeout(_CALL_S):
+        async with asyncio.timeout(CALL_S):
             body = contact(job.contact, job.stage)
             answer = await ctx["sakari"].post("/v1/accounts/peer/attributes/contacts", json=body)
             if answer.status_code == 401:
@@ -86,10 +86,20 @@ async def call(ctx: dict[str, Any], job: Job) -> tuple[int, str]:
 
 async def start_whole(ctx: dict[str, Any]) -> None:
     await start(ctx)
+    remember(ctx)
+    ctx["call"] = call
+
+
+def remember(ctx: dict[str, Any]) -> None:
+    """Make ready what a job asks of Redis."""
     ctx["begin"], ctx["end"] = ctx["redis"].register_script(BEGIN), ctx["redis"].register_script(END)
 
 
-if __name__ == "__main__":
+def work(**settings: Any) -> None:
+    """Run a worker. arq counts a job that had to wait as a try; what counts here is a call, in the job's own record."""
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    # arq counts a job that had to wait as a try; what counts here is a call, in the job's own record.
-    run_worker(WorkerSettings, functions=(mark,), on_startup=start_whole, job_timeout=_CALL_S + 15, max_tries=10**6)
+    run_worker(WorkerSettings, functions=(mark,), job_timeout=CALL_S + 15, max_tries=10**6, **settings)
+
+
+if __name__ == "__main__":
+    work(on_startup=start_whole)
