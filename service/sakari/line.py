@@ -13,13 +13,15 @@ from typing import Self
 
 import aiohttp
 import httpx
+from aiohttp.connector import Connection
 from aiohttp.payload import Payload
+from aiohttp.tracing import Trace
 from msgspec import Struct
 
 _KEEP_IDLE_S = 4.0
 """Below the shortest idle limit of common servers (Node: 5 s), so that we rarely write to a socket just closed."""
 
-_HEADERS = [("Accept", "application/json"), ("Accept-Encoding", "gzip, deflate"), ("User-Agent", "sluice")]
+_HEADERS = [("Accept", "application/json"), ("Accept-Encoding", "identity"), ("User-Agent", "sluice")]
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
@@ -107,17 +109,42 @@ class Connections(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
 
     def _open(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._most, keepalive_timeout=_KEEP_IDLE_S, ssl=_trusted()),
+        session = aiohttp.ClientSession(
+            connector=_Silent(limit=self._most, keepalive_timeout=_KEEP_IDLE_S, ssl=_trusted()),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self.timeouts,
             auto_decompress=False,
         )
+        # It would send each read a second time by itself, past pace and circuit. There is no public way to say so.
+        session._retry_connection = False  # noqa: SLF001
+        return session
 
     async def aclose(self) -> None:
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
+
+
+class _Silent(aiohttp.TCPConnector):
+    """Gives out only connections on which nothing has come that nobody asked for.
+
+    Such bytes (a server's 408 for having been idle too long, say) would be taken for the answer to the next call, which
+    would be told done before a byte of it has left: aiohttp only looks whether the connection is still there.
+    """
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - its word
+    ) -> Connection:
+        """Take a kept connection, or open one. Gives up after as many as may be open, and one that is new."""
+        for _ in range(self.limit + 1):
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        raise aiohttp.ClientConnectorError(req.connection_key, OSError("the server speaks before it is asked"))
 
 
 class _Body(httpx.AsyncByteStream):

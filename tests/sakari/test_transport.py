@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 import pytest
 from aiohttp import ClientTimeout
 
-from service.errors import Permanent, Retryable
+from service.errors import Permanent, Retryable, Uncertain
 from service.sakari.client import Sakari
 from service.sakari.line import Connections, Timeouts, connect
 from service.sandbox.state import Fault
 from tests.sakari.rig import Rig, made_tokens, raw_server
 
 ELSEWHERE = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: %s/stolen\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+DONE = b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"success":true,"data":{}}'
 
 CERTIFICATE = """\
 -----BEGIN PRIVATE KEY-----
@@ -41,6 +44,29 @@ VsvzX8HEmlqB6ayojE1ATHRFk1ng
 
 async def read(sakari: Sakari, campaign: str = "c1") -> list[Any]:
     return [each async for page in sakari.executions(campaign) for each in page]
+
+
+@contextlib.asynccontextmanager
+async def kept_open(answer: bytes) -> AsyncIterator[tuple[str, list[bytes], list[asyncio.StreamWriter]]]:
+    """A server that reads each request to its end, gives this answer, and keeps the connection.
+
+    Gives its URL, the requests, and its ends of the connections.
+    """
+    requests: list[bytes] = []
+    ends: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                requests.append(head + await reader.readexactly(int(length or 0)))
+                writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", requests, ends
 
 
 @contextlib.asynccontextmanager
@@ -108,6 +134,48 @@ async def test_connections_are_kept_and_every_wait_is_bounded(rig: Rig) -> None:
         transport: Any = line.transport.__dict__
         kept = transport["_session"].connector._conns
         assert [len(connections) for connections in kept.values()] == [1]
+
+
+@pytest.mark.parametrize("stray", [DONE, b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"])
+async def test_an_answer_that_nobody_asked_for_is_no_answer_to_the_next_call(rig: Rig, stray: bytes) -> None:
+    await rig.tokens.get()
+    async with kept_open(DONE) as (url, requests, ends), connect(url, connections=3) as line:
+        sakari = Sakari(line, "demo", rig.tokens)
+        await asyncio.gather(*(sakari.write_attributes("contacts", {"early": True}) for _ in range(3)))
+        for end in ends:
+            end.write(stray)
+        transport: Any = line.transport.__dict__
+        (idle,) = transport["_session"].connector._conns.values()
+        async with asyncio.timeout(5):
+            while not all(protocol.should_close for protocol, _ in idle):  # noqa: ASYNC110 - aiohttp tells nobody
+                await asyncio.sleep(0.001)
+        assert await sakari.write_attributes("contacts", {"late": True}) == {"success": True, "data": {}}
+    assert [request.endswith(b'{"late":true}') for request in requests] == [False, False, False, True]
+    assert len(ends) == 4, "the three that were spoken on are closed, and one is opened"
+
+
+async def test_a_read_is_sent_once_because_pace_and_circuit_count_it_once(rig: Rig) -> None:
+    await rig.tokens.get()
+    async with raw_server(b"") as (url, heads), connect(url) as line:
+        with pytest.raises(Retryable) as caught:
+            await read(Sakari(line, "demo", rig.tokens))
+    assert caught.value.reason == "connection_cut"
+    assert len(heads) == 1
+
+
+async def test_a_packed_answer_is_never_unpacked_and_none_is_asked_for(rig: Rig) -> None:
+    """A few kilobytes of it could fill the memory."""
+    await rig.tokens.get()
+    packed = gzip.compress(DONE.partition(b"\r\n\r\n")[2])
+    for status, of_a_read, of_a_write in ((200, Retryable, Uncertain), (400, Permanent, Permanent)):
+        head = b"HTTP/1.1 %d X\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % (status, len(packed))
+        async with kept_open(head + packed) as (url, requests, _), connect(url) as line:
+            sakari = Sakari(line, "demo", rig.tokens)
+            for call, meaning in ((read(sakari), of_a_read), (sakari.write_attributes("contacts", {}), of_a_write)):
+                with pytest.raises(meaning) as caught:
+                    await call
+                assert caught.value.reason == ("unreadable_answer" if status == 200 else "http_400")
+        assert all(b"\r\naccept-encoding: identity\r\n" in request.lower() for request in requests)
 
 
 async def test_waiting_for_a_free_connection_is_bounded(rig: Rig) -> None:
