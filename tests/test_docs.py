@@ -131,6 +131,19 @@ def test_every_command_in_the_docs_exists_and_takes_what_it_is_given(line: str) 
     ] == []
 
 
+def test_doctor_on_a_machine_is_given_what_the_units_are_and_no_shell_reads_secrets() -> None:
+    page = (ROOT / "docs" / "operations" / "machine.md").read_text().partition("## Without Docker")[2]
+    (asked,) = (
+        block for block in re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL) if "doctor" in block
+    )
+    words = shlex.split(asked)
+    assert words[0] == "systemd-run"
+    unit = [one for line in re.findall(r"^Environment=(.*SLUICE_RULES.*)$", page, re.MULTILINE) for one in line.split()]
+    assert [word.removeprefix("--setenv=") for word in words if word.startswith("--setenv=")] == unit
+    for process in ("ingress", "worker"):
+        assert f"--property=EnvironmentFile=/etc/sluice/{process}.env" in words
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_nobody_is_told_to_install_another_project(page: Path) -> None:
     """The public package index has a `sluice` that is not ours."""

@@ -39,8 +39,11 @@ def command(function: Callable[..., Coroutine[Any, Any, int | None]]) -> Callabl
 
 
 def environment() -> dict[str, str]:
-    """Give the environment, with what a `sluice dev` running in this folder adds; it is told if that adds anything."""
-    if settings.from_dev():
+    """Give the environment, with what a `sluice dev` running in this folder adds; it is told once if that adds anything."""
+    context = click.get_current_context(silent=True)
+    said = context.meta if context else {}
+    if settings.from_dev() and not said.get(__name__):
+        said[__name__] = True
         told = f"Settings that are not set come from {settings.DEV_FILE}: a `sluice dev` runs in this folder."
         err.print(told, style="dim", highlight=False, soft_wrap=True)
     return settings.environment()

@@ -8,8 +8,9 @@ import rich_click as click
 
 from service.cli.command import ago, command, json_option, now_ms, opened, out
 from service.dev import view
+from service.insight.stories import story_of_letter
 from service.insight.told import ToldLetter, told_letter
-from service.store import Store, dead, journal
+from service.store import Store, dead
 from service.store.dead import Which
 from service.store.records import DeadLetter
 
@@ -67,9 +68,8 @@ async def show_dead(letter_id: str, unmasked: bool, as_json: bool) -> None:
     """Show one dead letter: why it died, what was tried, and the event that it came from."""
     async with opened() as store:
         letter = await _letter(store, letter_id)
-        event_id = letter.event_id or await journal.id_of(store, letter.run_key.rpartition("/")[0])
-        event = await journal.read(store, event_id) if event_id else None
-        story = await journal.story(store, event) if event else None
+        story = await story_of_letter(store, letter)
+    event_id = story.id if story else letter.event_id
     told = told_letter(msgspec.structs.replace(letter, event_id=event_id), masked=not unmasked)
     if as_json:
         click.echo(msgspec.json.encode(told))

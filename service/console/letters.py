@@ -1,5 +1,6 @@
 """Dead letters: what could not be done, to be tried again or dropped."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -15,6 +16,8 @@ from service.console.doors import may_act
 from service.console.render import PRIVATE
 from service.insight.advice import advice
 from service.insight.settling import settle as settle_letters
+from service.insight.stories import story_of_letter
+from service.insight.told import told_story
 from service.observe.mask import mask
 from service.store import dead
 from service.store.dead import Which
@@ -57,7 +60,9 @@ def letters(desk: Desk) -> list[HTTPRouteHandler]:
     @get("/dead/{letter_id:str}")
     async def show_dead(request: Asked, letter_id: FromPath[str]) -> Response[str]:
         letter = await _letter(desk, letter_id)
-        return desk.page("letter.html", who(request), **_shown(letter, mask(letter.message), None))
+        return desk.page(
+            "letter.html", who(request), **_shown(letter, mask(letter.message), answers=await _answers(desk, letter))
+        )
 
     @post("/dead/{letter_id:str}", status_code=200, guards=[may_act])
     async def show_body(request: Asked, letter_id: FromPath[str]) -> Response[str]:
@@ -65,7 +70,7 @@ def letters(desk: Desk) -> list[HTTPRouteHandler]:
         letter = await _letter(desk, letter_id)
         log.warning("personal data shown", dead_letter=letter.id)
         body = letter.body.decode(errors="replace")
-        return desk.page("letter.html", who(request), **_shown(letter, letter.message, body))
+        return desk.page("letter.html", who(request), **_shown(letter, letter.message, body=body))
 
     @post("/settle", status_code=303, guards=[may_act])
     async def settle(request: Asked) -> Response[Any]:
@@ -82,8 +87,16 @@ def letters(desk: Desk) -> list[HTTPRouteHandler]:
     return [list_dead, show_dead, show_body, settle]
 
 
-def _shown(letter: DeadLetter, message: str, body: str | None) -> dict[str, Any]:
-    return {"letter": letter, "message": message, "body": body, "advice": advice(letter)}
+def _shown(letter: DeadLetter, message: str, *, answers: Sequence[Any] = (), body: str | None = None) -> dict[str, Any]:
+    return {"letter": letter, "message": message, "answers": answers, "body": body, "advice": advice(letter)}
+
+
+async def _answers(desk: Desk, letter: DeadLetter) -> list[Any]:
+    """What Sakari answered to the steps that failed, with personal data hidden: often its message is the only reason given."""
+    story = await story_of_letter(desk.store, letter)
+    run = told_story(story).runs.get(letter.rule) if story else None
+    steps = run.steps.values() if run else ()
+    return [step.answer for step in steps if step.state == "failed" and step.answer is not None]
 
 
 async def _letter(desk: Desk, letter_id: str) -> DeadLetter:

@@ -14,22 +14,17 @@ from msgspec import Struct
 from rich.console import Console
 
 from service.actions import ACTIONS
-from service.dev import view
+from service.dev.event_watch import settled, show, watch_events, watch_misfits
 from service.dev.processes import NotStarted, embedded_redis, free_port, is_free, running, sluice
 from service.dev.rule_watch import watch_rules
 from service.dev.samples import SAMPLES, Sample, configured_routes, find, send
 from service.engine import load, read_folder, render
-from service.insight.nearest import unmatched
-from service.insight.stories import RuleSets, explain_story
+from service.insight.stories import RuleSets
 from service.settings import DEV_FILE, redis_faults
 from service.sources.delivery import Route
-from service.store import Options, Store, dead, journal, open_store
-from service.store.dead import Which
-from service.store.journal import Journalled, Story
+from service.store import Options, Store, journal, open_store
 
-_SETTLED_S = 30.0
 _READY_S = 30.0
-_MISFITS = Which(kind="delivery")
 
 
 class Stage(Struct, frozen=True):
@@ -203,66 +198,26 @@ async def _send_sample(
         return False
     ended: dict[str, str] = {}
     for event in reversed(await journal.newest(store, answer.json()["accepted"])):
-        story = await _settled(store, event)
+        story = await settled(store, event)
         ended |= {rule: run.state for rule, run in story.runs.items()}
-        await _show(RuleSets(store), story, console)
+        await show(RuleSets(store), story, console)
     if ended != sample.ends:
         console.print(f"    [red]expected {sample.ends}, got {ended}[/]")
     return ended == sample.ends
-
-
-async def _settled(store: Store, event: Journalled) -> Story:
-    """Follow an event until nothing more will happen to it, or for as long as a person would look."""
-    until = time.monotonic() + _SETTLED_S
-    story = await journal.story(store, event)
-    while not story.ended and time.monotonic() < until:
-        await asyncio.sleep(0.02)
-        story = await journal.story(store, event)
-    return story
 
 
 async def _watch_until(stopped: asyncio.Event, store: Store, stage: Stage, console: Console) -> None:
     """Show new events, deliveries that made no sense, and changes of the rules as they come, until told to stop."""
     last = [event.id for event in await journal.newest(store, 1)]
     watching = [
-        asyncio.create_task(_watch_events(store, last[0] if last else "0", console)),
-        asyncio.create_task(_watch_misfits(store, console)),
+        asyncio.create_task(watch_events(store, last[0] if last else "0", console)),
+        asyncio.create_task(watch_misfits(store, console)),
         asyncio.create_task(watch_rules(stage.url, console)),
     ]
     await asyncio.wait([*watching, stopping := asyncio.create_task(stopped.wait())], return_when="FIRST_COMPLETED")
     for task in [*watching, stopping]:
         task.cancel()
     await asyncio.gather(*watching, stopping, return_exceptions=True)
-
-
-async def _watch_events(store: Store, after: str, console: Console) -> None:
-    rule_sets = RuleSets(store)
-    async with asyncio.TaskGroup() as tasks:
-        async for event in journal.follow(store, after=after):
-            tasks.create_task(_follow(store, rule_sets, event, console))
-
-
-async def _follow(store: Store, rule_sets: RuleSets, event: Journalled, console: Console) -> None:
-    await _show(rule_sets, await _settled(store, event), console)
-
-
-async def _watch_misfits(store: Store, console: Console) -> None:
-    known = set(await dead.ids(store, _MISFITS))
-    while True:
-        for letter in await dead.newest(store, 100, _MISFITS):
-            if letter.id not in known:
-                known.add(letter.id)
-                console.print(
-                    f"[red]✗[/] a delivery of {letter.source} made no sense: {letter.message}", highlight=False
-                )
-                console.print(f"    kept as a dead letter: sluice dead show {letter.id}", style="dim")
-        await asyncio.sleep(0.5)
-
-
-async def _show(rule_sets: RuleSets, story: Story, console: Console) -> None:
-    why = "" if story.states else unmatched(await explain_story(rule_sets, story, masked=False))
-    for line in view.lines(story, masked=False, unmatched=why):
-        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _tell_what_next(stage: Stage, console: Console) -> None:
@@ -272,8 +227,8 @@ def _tell_what_next(stage: Stage, console: Console) -> None:
         "It stays up and shows new events as they come. In another terminal, in this folder, try:",
         "  # a new fact: it is done",
         "  [bold].venv/bin/sluice send hubspot contact.updated__lifecyclestage_customer --fresh[/]",
-        "  # the same delivery twice: the second one does nothing",
-        "  [bold].venv/bin/sluice send hubspot contact.updated__lifecyclestage_customer[/]",
+        "  # one delivery twice: the first is older than what came before, so it is superseded; the second does nothing",
+        "  [bold]for i in 1 2; do .venv/bin/sluice send hubspot contact.updated__lifecyclestage_customer; done[/]",
         "  # what came in, and what could not be done",
         "  [bold].venv/bin/sluice events list[/]",
         "  [bold].venv/bin/sluice dead list[/]",

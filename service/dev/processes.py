@@ -58,10 +58,10 @@ async def embedded_redis(folder: Path, *extra: str, port: int = 0) -> AsyncItera
     binary = redis_binary()
     ports = [port] if port else [free_port() for _ in range(3)]  # somebody else may take a free port first
     for number in ports:
-        arguments = ["--bind", "127.0.0.1", "--port", str(number), "--dir", str(folder), "--save", "", *extra]
-        durable = ["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--loglevel", "warning"]
+        arguments = ["--bind", "127.0.0.1", "--port", str(number), "--dir", str(folder), "--save", ""]
+        durable = ["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"]
         compact = ["--zset-max-listpack-value", "1024", "--hash-max-listpack-value", "1024"]
-        async with running(binary, *arguments, *durable, *compact) as process:
+        async with running(binary, *arguments, *durable, *compact, "--loglevel", "warning", *extra) as process:
             if await _answers(process, number):
                 yield f"redis://127.0.0.1:{number}/0"
                 return

@@ -39,5 +39,5 @@ def advice(letter: DeadLetter) -> str:
             "A retry would send the same again. Mend the record in the CRM, whose change is a new event, and drop this;"
             f" or mend the rule, and {replay}."
         )
-    refused = "Sakari refused it. Mend what the message names and retry; drop it if it is not wanted any more."
+    refused = "Sakari refused it. Mend what its answer names and retry; drop it if it is not wanted any more."
     return _SAID.get(letter.reason, refused)

@@ -12,6 +12,7 @@ from service.insight.masking import hiding
 from service.insight.verdicts import Explanation, explained, masked_event
 from service.store import Store, journal, rulesets
 from service.store.journal import Story
+from service.store.records import DeadLetter
 
 _PAGE = 500
 _MOST_RULE_SETS = 4
@@ -71,6 +72,13 @@ async def search(store: Store, sought: Sought, *, before: str = "", most: int = 
         if len(page) < min(_PAGE, look):
             return Search(stories=found, looked=looked, until=until, more=False)
     return Search(stories=found, looked=looked, until=until, more=True)
+
+
+async def story_of_letter(store: Store, letter: DeadLetter) -> Story | None:
+    """The story that a dead letter is part of; None if it has no event, or the journal does not hold it any more."""
+    event_id = letter.event_id or await journal.id_of(store, letter.run_key.rpartition("/")[0])
+    event = await journal.read(store, event_id) if event_id else None
+    return await journal.story(store, event) if event else None
 
 
 def masked_story(story: Story) -> Story:

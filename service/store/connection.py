@@ -15,7 +15,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from service.store.disk import Disk, Knocks
+from service.store.disk import Disk
 from service.store.options import Options
 from service.store.rounds import Rounds
 from service.store.wire import Wire
@@ -42,7 +42,6 @@ class Store(Struct, frozen=True):
     """For what is answered from memory."""
     durable: Rounds
     """For what is answered once it is on disk, if the options say so."""
-    knocks: Knocks
     wires: tuple[Wire, ...]
 
     async def run(self, script: str, keys: list[str], args: list[Any], *, durably: bool = False) -> Any:
@@ -74,7 +73,6 @@ class Store(Struct, frozen=True):
         """Wait for what is under way, and close every connection."""
         await self.durable.settle()
         await self.quick.settle()
-        await self.knocks.settle()
         for wire in self.wires:
             await wire.close()
         await self.redis.aclose()
@@ -95,18 +93,16 @@ def why_silent(error: Exception) -> str:
 def open_store(url: str, options: Options, *, timeout_s: float = 5.0, connections: int = 64) -> Store:
     """Make a store on the Redis of `url` (redis://, rediss://, unix:// or redis+sentinel://). Connects when first used."""
     redis = Redis(connection_pool=pool(url, timeout_s=timeout_s, connections=connections))
-    wires = tuple(Wire(redis.connection_pool) for _ in range(4))
-    quick, knocking, *waiting = wires
-    knocks = Knocks(knocking)
+    wires = tuple(Wire(redis.connection_pool) for _ in range(3))
+    quick, *waiting = wires
     # Two, since one of them mostly waits for the disk.
-    disks = [Disk(wire, knocks, redis, options).round for wire in waiting]
+    disks = [Disk(wire, redis, options).round for wire in waiting]
     return Store(
         redis=redis,
         scripts=load_scripts(redis),
         options=options,
         quick=Rounds([quick.round], timeout_s),
         durable=Rounds(disks, options.accept_timeout_ms / 1000),
-        knocks=knocks,
         wires=wires,
     )
 

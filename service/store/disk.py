@@ -1,8 +1,5 @@
 """Rounds that are answered once they are on disk: a 2xx means stored."""
 
-import asyncio
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 from redis.asyncio import Redis
@@ -11,66 +8,25 @@ from redis.exceptions import RedisError, ResponseError
 from service.store.options import Options
 from service.store.wire import Command, Wire
 
-_QUICK_KNOCKS = 4
-_FIRST_PAUSE_S = 0.001
-_LAST_PAUSE_S = 0.02
-_PATIENCE_S = 1.0
-
 
 class NotOnDisk(RedisError):
     """Written, but the disk, or as many replicas as wanted, did not confirm it in time."""
 
 
-class Knocks:
-    """Keeps the server's loop turning, over `wire`, while anybody waits for its disk.
+class Disk:
+    """Carries rounds over `wire`, and answers once what they wrote is in the append-only file, and the file on disk.
 
-    An idle server looks `hz` times a second, by default ten times, whether its disk is done: WAITAOF would take 100 ms for a
-    sync of one. Any command makes it look at once.
+    The server has to sync before it answers (`appendfsync always`). WAITAOF alone would not do: with `everysec` many versions
+    say that everything is on disk as soon as their buffer is empty (https://github.com/redis/redis/pull/13793 mended it in
+    Redis; Valkey 9.1 has it still), and those that do not take up to a second.
     """
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, redis: Redis, options: Options) -> None:
         self._wire = wire
-        self._waiting = 0
-        self._quick = 0
-        self._knocking: asyncio.Task[None] | None = None
-
-    @contextlib.contextmanager
-    def knocking(self) -> Iterator[None]:
-        """Knock again and again: the first times one after the other, since a sync takes a fraction of a millisecond."""
-        self._waiting += 1
-        self._quick = _QUICK_KNOCKS
-        if self._knocking is None or self._knocking.done():
-            self._knocking = asyncio.create_task(self._knock())
-        try:
-            yield
-        finally:
-            self._waiting -= 1
-
-    async def settle(self) -> None:
-        """Wait for the last knock."""
-        if self._knocking is not None:
-            await asyncio.wait([self._knocking])
-
-    async def _knock(self) -> None:
-        pause_s = _FIRST_PAUSE_S
-        while self._waiting:
-            if self._quick:
-                self._quick, pause_s = self._quick - 1, _FIRST_PAUSE_S
-            else:
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 1.5, _LAST_PAUSE_S)
-            with contextlib.suppress(RedisError, OSError):
-                await self._wire.round([("PING",)], _PATIENCE_S)
-
-
-class Disk:
-    """Carries rounds over `wire`, and waits until what they wrote is in the append-only file."""
-
-    def __init__(self, wire: Wire, knocks: Knocks, redis: Redis, options: Options) -> None:
-        self._wire = wire
-        self._knocks = knocks
         self._redis = redis
         self._options = options
+        self._trusted = 0
+        """Which connection of the wire leads to a server that is known to sync."""
 
     async def round(self, commands: list[Command], within_s: float) -> list[Any]:
         """Run the commands, and wait until what they wrote is on disk: here, and on as many replicas as wanted.
@@ -82,8 +38,11 @@ class Disk:
             return await self._wire.round(commands, within_s)
         # WAITAOF speaks for the writes of its own connection only, so it has to be part of the round.
         wait: Command = ("WAITAOF", 1, self._options.replicas, self._options.accept_timeout_ms)
-        with self._knocks.knocking():
-            *answers, synced = await self._wire.round([*commands, wait], within_s)
+        *answers, synced = await self._wire.round([*commands, wait], within_s)
+        if self._trusted != self._wire.opened:  # after a failover there may be another server behind the address
+            if await syncs(self._redis) is False:
+                raise NotOnDisk("this Redis answers before its disk is done: it needs `appendfsync always`")
+            self._trusted = self._wire.opened
         if not await self._confirmed(synced):
             raise NotOnDisk("Redis did not confirm that everything is on disk")
         return answers
@@ -91,7 +50,7 @@ class Disk:
     async def _confirmed(self, answer: Any) -> bool:
         """Tell from the answer to WAITAOF, or from the error that came instead, whether everything is on disk."""
         if isinstance(answer, ResponseError) and unknown(answer):
-            return not self._options.replicas and await writes_always(self._redis)
+            return not self._options.replicas and await syncs(self._redis) is True
         return not isinstance(answer, Exception) and answer[0] >= 1 and answer[1] >= self._options.replicas
 
 
@@ -100,10 +59,10 @@ def unknown(error: ResponseError) -> bool:
     return "unknown command" in str(error)
 
 
-async def writes_always(redis: Redis) -> bool:
-    """Tell whether the server syncs before it answers, whatever it is asked: the way of servers before 7.2."""
+async def syncs(redis: Redis) -> bool | None:
+    """Tell whether the server syncs its append-only file before it answers; None if it does not tell."""
     try:
         found = await redis.config_get("append*")
     except ResponseError:
-        return False  # who forbids CONFIG cannot be believed blindly
+        return None
     return bool(found.get("appendonly") == "yes" and found.get("appendfsync") == "always")

@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 
 from service.errors import SettingsError
 from service.store.connection import Store
-from service.store.disk import unknown, writes_always
+from service.store.disk import syncs
 from service.store.options import Options
 
 _OLDEST = (6, 2)
@@ -50,21 +50,27 @@ async def _clock(store: Store) -> list[str]:
 async def _fsync(store: Store) -> list[str]:
     if not store.options.fsync:
         return ["durability is `memory`: what was accepted in the last second is lost if Redis is killed"]
-    remedy = "start Redis with `--appendonly yes` (7.2 or later), or set SLUICE_DURABILITY=memory and accept the risk"
+    synced, knows = await syncs(store.redis), await _knows_waitaof(store)
+    if synced is False or not (synced or knows):
+        remedy = "start Redis with `--appendonly yes --appendfsync always`"
+        accept = "or set SLUICE_DURABILITY=memory and accept that its last second may be lost"
+        raise SettingsError([f"this Redis answers before its disk is done, so a 2xx could be lost; {remedy}, {accept}"])
+    if store.options.replicas and not knows:
+        raise SettingsError(["this Redis has no WAITAOF, so it cannot wait for replicas: unset SLUICE_REPLICAS"])
+    if synced is None:
+        return [
+            "this Redis does not tell its settings: make sure that it has `appendfsync always`, or a 2xx may be lost"
+        ]
+    return []
+
+
+async def _knows_waitaof(store: Store) -> bool:
+    """Tell whether the server knows WAITAOF, and writes an append-only file for which it can wait."""
     try:
         await store.redis.execute_command("WAITAOF", 1, 0, 1000)  # type: ignore[no-untyped-call]  # untyped in redis-py
-    except ResponseError as error:
-        if not unknown(error):
-            raise SettingsError([f"this Redis does not write an append-only file; {remedy}"]) from None
-        if not await writes_always(store.redis):
-            raise SettingsError(
-                [f"this Redis has no WAITAOF, so it cannot say when data is on disk; {remedy}, or `appendfsync always`"]
-            ) from None
-        if store.options.replicas:
-            raise SettingsError(
-                ["this Redis has no WAITAOF, so it cannot wait for replicas: unset SLUICE_REPLICAS"]
-            ) from None
-    return []
+    except ResponseError:
+        return False
+    return True
 
 
 def _replicas(options: Options, replication: Mapping[str, Any]) -> list[str]:

@@ -26,6 +26,8 @@ class Wire:
     def __init__(self, pool: ConnectionPool) -> None:
         self._make: Callable[[], AbstractConnection] = pool.make_connection
         self._connection: AbstractConnection | None = None
+        self.opened = 0
+        """How many connections there have been, the present one included."""
 
     async def round(self, commands: Sequence[Command], within_s: float) -> list[Any]:
         """Send the commands and give their answers, an error in place of each that was refused.
@@ -52,6 +54,7 @@ class Wire:
         if connection is None:
             connection = self._connection = self._make()
             connection.socket_timeout = None  # a round has one bound for everything
+            self.opened += 1
         try:
             await connection.send_packed_command(packed, check_health=False)
             found = [await _answer(connection) for _ in range(answers)]

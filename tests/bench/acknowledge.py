@@ -57,13 +57,13 @@ async def once(place: Place) -> dict[str, float]:
 
 
 async def _open(stack: AsyncExitStack, place: Place) -> _Doors:
-    url, _ = await stack.enter_async_context(a_redis(place.folder))
     ports, environ = {}, {}
     for name, extra in (("echo", ()), ("asgi", ("asgi",))):
         ports[name] = free_port()
         command = (sys.executable, "-m", "tests.bench.echo", str(ports[name]), *extra)
         await stack.enter_async_context(listening(place.folder / f"{name}.log", ports[name], *command))
-    for name in ("fsync", "memory"):
+    for name, sync in (("fsync", "always"), ("memory", "everysec")):
+        url, _ = await stack.enter_async_context(a_redis(place.folder, "--appendfsync", sync))
         environ = environment(url, _NOBODY, place.folder, SLUICE_DURABILITY=name)
         environ["SLUICE_PUBLIC_URL"] = "http://127.0.0.1"  # one signature for both
         await stack.enter_async_context(an_ingress(environ, place.folder))

@@ -112,7 +112,7 @@ def hubspot_route(environ: dict[str, str]) -> Route:
 
 @contextlib.asynccontextmanager
 async def a_redis(folder: Path, *extra: str) -> AsyncIterator[tuple[str, int]]:
-    """A Redis with an append-only file that is synced every second, unless `extra` says otherwise: URL and process id."""
+    """A Redis that syncs its append-only file before it answers, unless `extra` says otherwise: URL and process id."""
     data = folder / f"redis-{free_port()}"
     data.mkdir()
     async with embedded_redis(data, *extra) as url:

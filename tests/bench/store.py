@@ -16,8 +16,9 @@ SINGLES = 500
 async def once(place: Place) -> dict[str, float]:
     """Write to Redis as the store does, and barely."""
     batches, singles = place.size(BATCHES, 5), place.size(SINGLES, 20)
-    async with a_redis(place.folder) as (url, _):
-        synced, quick = open_store(url, Options()), open_store(url, Options(fsync=False))
+    lazy = ("--appendfsync", "everysec")
+    async with a_redis(place.folder) as (url, _), a_redis(place.folder, *lazy) as (other, _):
+        synced, quick = open_store(url, Options()), open_store(other, Options(fsync=False))
         for store in (synced, quick):
             await _accept(store, [plans(1, matching=True)])
         figures = {

@@ -139,7 +139,7 @@ class Stage:
     def _command(self, name: str) -> tuple[str, ...]:
         if name == "valkey":
             place = ("--bind", "127.0.0.1", "--port", str(self.ports[name]), "--dir", str(self.folder / "valkey"))
-            keeps = ("--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction")
+            keeps = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
             return (redis_binary(), *place, *keeps)
         if name == "sandbox":
             own = self.environ

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from service import settings
 from service.sources import SOURCES
 from tests.cli.conftest import Stage, a_rule, an_event
 
@@ -36,6 +37,15 @@ def test_the_rules_of_the_day_explain_unless_others_are_named(stage: Stage) -> N
     ):
         assert said in stage.run("rules", "explain", event, *options).output
     assert stage.run("rules", "explain", event, "--rules", "others", "--now-rules").exit_code == 2
+
+
+def test_a_running_dev_is_named_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    (event,) = stage.accept(stage.rules(a_rule()), an_event())
+    monkeypatch.delenv("SLUICE_REDIS_URL")
+    settings.DEV_FILE.parent.mkdir(parents=True)
+    settings.DEV_FILE.write_text(f"SLUICE_REDIS_URL={stage.redis_url}\n")
+    for _ in range(2):
+        assert stage.run("rules", "explain", event).stderr.count("Settings that are not set") == 1
 
 
 def test_personal_data_is_masked_unless_asked_for(stage: Stage) -> None:

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from service.model import Misfit
 from service.store import Store, dead, keys, lanes, overview
 from service.store.pace import SharedPace
+from service.store.records import DeadLetter, StepRecord, encode
 from tests.cli.conftest import a_rule, an_event, rules_text
 from tests.console.conftest import NOW, Browser, browsing
 
@@ -149,6 +150,34 @@ async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
     assert (await browser.post("/settle", {"what": "burn"})).status_code == 400
     assert "Nothing was chosen" in (await browser.get("/dead?said=drop-0-0-0")).text
     assert (await browser.get("/dead?said=drop-1-x")).status_code == 200
+
+
+async def test_a_dead_letter_shows_what_sakari_answered_and_hides_people(browser: Browser) -> None:
+    await browser.sign_in()
+    (event,) = await browser.accept(an_event())
+    (lane,) = await lanes.claim(browser.store, 1)
+    letter = DeadLetter(
+        id="letter",
+        kind="run",
+        reason="http_422",
+        message="Sakari refused the call (HTTP 422, no code)",
+        source="hubspot",
+        at=NOW,
+        rule="one",
+        lane=lane.name,
+        event_id=event,
+        run_key=lane.head.run.key,
+        member=lane.head.member,
+    )
+    answer = {"error": {"message": "no such attribute: seen", "value": "ADA@example.com"}}
+    step = StepRecord(state="failed", at=NOW, do="update_attributes", reason="http_422", answer=answer)
+    await lanes.end_run(browser.store, lane, lanes.Notes({"state": "dead", "step:0": encode(step)}), letter)
+    page = (await browser.get("/dead/letter")).text
+    assert "Sakari answered" in page
+    assert "no such attribute: seen" in page
+    assert "ada@example.com" not in page.lower()
+    await browser.store.redis.delete(keys.JOURNAL)
+    assert "no such attribute" not in (await browser.get("/dead/letter")).text
 
 
 async def test_rules_show_what_they_are_and_what_they_did(browser: Browser) -> None:

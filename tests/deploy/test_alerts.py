@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from msgspec import Struct
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from service.observe import metrics
 from tests.deploy.manifests import ROOT, tool
@@ -81,12 +81,41 @@ def test_every_page_has_its_alert() -> None:
     assert {path.stem for path in (PAGES / "alerts").glob("*.md")} == set(ALERTS)
 
 
+def test_a_page_that_names_kubectl_leads_to_what_to_type_elsewhere() -> None:
+    pages = {path.name: path.read_text() for path in (PAGES / "alerts").glob("*.md")}
+    naming = {name for name, page in pages.items() if "kubectl" in page}
+    assert naming
+    assert {name for name in naming if "../monitoring.md#by-hand-on-each-platform" not in pages[name]} == set()
+
+
 def test_the_page_on_monitoring_lists_every_alert_and_every_metric() -> None:
     page = (PAGES / "monitoring.md").read_text()
     listed = dict(re.findall(r"^\| \[(\w+)\]\(alerts/\1\.md\) \| (\w+) \|", page, re.MULTILINE))
     assert listed == {name: rule["labels"]["severity"] for name, rule in ALERTS.items()}
     base = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exported()}
     assert set(re.findall(r"^\| `(sluice_\w+)`", page, re.MULTILINE)) == base
+
+
+def test_the_page_on_monitoring_says_which_process_tells_a_metric() -> None:
+    page = (PAGES / "monitoring.md").read_text()
+    listed = dict(re.findall(r"^\| `(sluice_\w+)`[ ◆]* \| (\w+) \|", page, re.MULTILINE))
+    code = {
+        process: "".join(path.read_text() for room in rooms for path in (ROOT / "service" / room).glob("*.py"))
+        for process, rooms in {"ingress": ["ingress"], "worker": ["worker", "sakari"]}.items()
+    }
+    for constant, metric in vars(metrics).items():
+        if isinstance(metric, Counter | Gauge | Histogram):
+            name = metric._name + ("_total" if isinstance(metric, Counter) else "")
+            assert [process for process in code if re.search(rf"\b{constant}\b", code[process])] == [listed[name]], name
+
+
+def test_a_worker_of_systemd_is_scraped_too() -> None:
+    """Without a port it tells nothing, and no alert about Sakari can fire."""
+    page = (PAGES / "machine.md").read_text().partition("## Without Docker")[2]
+    (port,) = re.findall(r"^Environment=SLUICE_METRICS_PORT=(\d+)$", page, re.MULTILINE)
+    scraped = yaml.safe_load("scrape_configs:" + page.partition("scrape_configs:")[2].partition("```")[0])
+    (targets,) = scraped["scrape_configs"][0]["static_configs"]
+    assert targets["targets"] == ["127.0.0.1:8080", f"127.0.0.1:{port}"]
 
 
 class Case(Struct, frozen=True):

@@ -45,9 +45,16 @@ def test_redis_keeps_everything_or_says_no() -> None:
     command = SERVICES["redis"]["command"]
     for option in ("--appendonly yes", "--maxmemory-policy noeviction"):
         assert option in command
-    (limit,) = re.findall(r"--maxmemory (\d+)mb", command)
-    assert int(limit) < 1024, "below the container's limit, so that it refuses before it is killed"
-    assert SERVICES["redis"]["mem_limit"] == "1g"
+
+
+def test_redis_refuses_before_it_is_killed_and_both_limits_can_be_raised() -> None:
+    asked = re.search(r"--maxmemory \$\{REDIS_MAXMEMORY:-(\d+)mb\}", SERVICES["redis"]["command"])
+    limit = re.fullmatch(r"\$\{REDIS_MEM_LIMIT:-(\d+)g\}", SERVICES["redis"]["mem_limit"])
+    assert asked
+    assert limit
+    assert int(asked[1]) < 1024 * int(limit[1])
+    page = (ROOT / "docs" / "operations" / "machine.md").read_text()
+    assert re.search(r"`REDIS_MAXMEMORY=\w+`.*`REDIS_MEM_LIMIT=\w+`", page)
 
 
 @pytest.mark.parametrize("process", WANTED)

@@ -34,7 +34,30 @@ async def test_without_an_append_only_file_nothing_starts(store: Store) -> None:
             await durability.check(store)
     finally:
         await store.redis.config_set("appendonly", "yes")
-    assert "does not write an append-only file" in str(caught.value)
+    assert "answers before its disk is done" in str(caught.value)
+
+
+async def test_a_server_that_syncs_once_a_second_is_refused_since_it_may_say_that_it_did(tmp_path: Path) -> None:
+    async with embedded_redis(tmp_path, "--appendfsync", "everysec") as url:
+        careless = open_store(url, Options())
+        with pytest.raises(SettingsError, match="--appendfsync always"):
+            await durability.check(careless)
+        await careless.close()
+
+
+async def test_after_a_failover_to_a_server_that_does_not_sync_nothing_is_accepted(
+    tmp_path: Path, make_plan: MakePlan
+) -> None:
+    async with embedded_redis(tmp_path) as url:
+        store = open_store(url, Options())
+        assert (await accept(store, "hubspot", [make_plan()], [], now=NOW)).accepted == 1
+        await store.redis.config_set("appendfsync", "everysec")
+        await store.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # type: ignore[no-untyped-call]
+        with pytest.raises(StoreUnavailable):
+            await accept(store, "hubspot", [make_plan("later")], [], now=NOW)
+        await store.redis.config_set("appendfsync", "always")
+        assert (await accept(store, "hubspot", [make_plan("later still")], [], now=NOW)).accepted == 1
+        await store.close()
 
 
 async def test_eviction_is_a_warning(store: Store) -> None:
@@ -46,12 +69,14 @@ async def test_eviction_is_a_warning(store: Store) -> None:
     assert "allkeys-lru" in warning
 
 
-async def test_a_server_that_forbids_config_raises_no_doubt(store: Store) -> None:
+async def test_a_server_that_forbids_config_is_believed_with_a_warning(store: Store, make_plan: MakePlan) -> None:
     await _acl(store, "-config")
     try:
-        assert await durability.check(store) == []
+        (warning,) = await durability.check(store)
+        assert (await accept(store, "hubspot", [make_plan()], [], now=NOW)).accepted == 1
     finally:
         await _acl(store, "+config")
+    assert "appendfsync always" in warning
 
 
 async def test_a_server_that_does_not_answer_may_come_up_later() -> None:
@@ -62,16 +87,15 @@ async def test_a_server_that_does_not_answer_may_come_up_later() -> None:
 
 
 async def test_a_server_too_old_to_say_when_data_is_on_disk_is_named(tmp_path: Path) -> None:
-    async with embedded_redis(tmp_path, "--rename-command", "WAITAOF", "") as url:
+    async with embedded_redis(tmp_path, "--rename-command", "WAITAOF", "", "--appendfsync", "everysec") as url:
         old = open_store(url, Options())
-        with pytest.raises(SettingsError, match="has no WAITAOF"):
+        with pytest.raises(SettingsError, match="answers before its disk is done"):
             await durability.check(old)
         await old.close()
 
 
 async def test_an_old_server_that_syncs_before_it_answers_will_do(tmp_path: Path, make_plan: MakePlan) -> None:
-    settings = ("--rename-command", "WAITAOF", "", "--appendfsync", "always")
-    async with embedded_redis(tmp_path, *settings) as url:
+    async with embedded_redis(tmp_path, "--rename-command", "WAITAOF", "") as url:
         old = open_store(url, Options())
         assert await durability.check(old) == []
         assert (await accept(old, "hubspot", [make_plan()], [], now=NOW)).accepted == 1

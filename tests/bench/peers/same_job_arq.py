@@ -1,7 +1,7 @@
 """FastAPI + arq, the same job as Sluice: the app is `app`, the worker `python -m tests.bench.peers.same_job_arq`.
 
-arq's two entries of a job (the job, and its place in the queue), as `enqueue_job` writes them, the history and the wait for the
-disk are one round trip. The event's id is the job's, so that one that waits is not there twice.
+arq's two entries of a job (the job, and its place in the queue), as `enqueue_job` writes them, and the history are one round
+trip. The event's id is the job's, so that one that waits is not there twice.
 
 Ten jobs at once, polling every 10 ms, as in the least: 20 and 50 at once took as much processor time for a job.
 """

@@ -1,7 +1,6 @@
 """FastAPI + Celery, the same job as Sluice: the app is `app`, the worker's tasks belong to `queue`.
 
-Celery's queue is written by Celery alone, one job at a time, so that comes first; the history and the wait for the disk follow.
-What the disk confirmed there, it has of all that was written before.
+Celery's queue is written by Celery alone, one job at a time, so that comes first; the history follows.
 
 Two workers as with the least: faster here too than one, and than prefork with two processes.
 A job of one that was killed waits fifteen minutes.
