@@ -8,6 +8,13 @@ import uvicorn
 from litestar.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.ingress.bodies import ARRIVED
+
+ENDS_WITHIN_S = 10
+"""For how long open answers are waited for at the end: a delivery takes 3 s at most, a stranger who reads nothing for ever."""
+AHEAD = 32
+"""Requests that a connection may send ahead, while the one before them is answered."""
+
 
 def serve(app: ASGIApp, host: str, port: int, stopping: asyncio.Event) -> None:
     """Serve until a signal ends it. `stopping` is set then, before open answers are waited for."""
@@ -15,12 +22,13 @@ def serve(app: ASGIApp, host: str, port: int, stopping: asyncio.Event) -> None:
         app,
         host=host,
         port=port,
-        http=_Protocol,
+        http=Protocol,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # addresses only slow down guessing at the sign-in, and anybody can write such a header
         ws="none",
+        timeout_graceful_shutdown=ENDS_WITHIN_S,
     )
     _Server(config, stopping).run()
 
@@ -38,10 +46,30 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-class _Protocol(HttpToolsProtocol):
+class Protocol(HttpToolsProtocol):
+    """uvicorn's protocol, which writes together, says when a body is here, and lets nobody ask for too much at once."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn types it
+        """Begin a connection."""
         super().connection_made(transport)
         self.transport = Together(transport, self.loop)  # type: ignore[assignment]  # all that uvicorn asks of one
+
+    def on_headers_complete(self) -> None:
+        """Take a request, or give the connection up."""
+        super().on_headers_complete()
+        if len(self.pipeline) > AHEAD:
+            self.pipeline.clear()
+            self.transport.abort()
+            raise _TooFarAheadError  # so that the parser leaves the rest of a quarter of a megabyte alone
+
+    def on_message_complete(self) -> None:
+        """Note that a body is here."""
+        super().on_message_complete()
+        self.scope[ARRIVED] = True  # type: ignore[literal-required]  # servers may add keys of their own
+
+
+class _TooFarAheadError(Exception):
+    """A connection sends requests and does not wait for answers: each takes memory, and time of all others."""
 
 
 class Together:
@@ -69,7 +97,7 @@ class Together:
 
     def _flush(self) -> None:
         kept, self._kept = self._kept, []
-        if kept:
+        if kept and not self._transport.is_closing():  # its receiver may have hung up
             self._transport.write(b"".join(kept))
 
     def __getattr__(self, name: str) -> Any:

@@ -26,7 +26,7 @@ from litestar.openapi.spec import (
 from litestar.types import HTTPScope, Receive, Send
 
 from service.errors import Refusal, StoreUnavailable
-from service.ingress.bodies import Bodies, Gone
+from service.ingress.bodies import ARRIVED, Bodies, Gone
 from service.ingress.http import BROKEN, Fault
 from service.ingress.receive import Answer, Desk, receive
 from service.observe.metrics import ACKNOWLEDGE, DELIVERIES, RETRIED, of
@@ -53,6 +53,8 @@ _HINT = "The timestamp is missing, no number, or more than five minutes away fro
 _UNREAD = {"body_too_large", "body_too_slow", "body_truncated", "upgrade_offered", "too_many_bodies"}
 """What is answered without the whole body: the rest of the connection's bytes means nothing."""
 _CLOSE = (b"connection", b"close")
+_ABOUT_CONNECTION = (b"connection", b"proxy-connection")
+"""The HTTP parser takes either for the other."""
 _ONLY_POST = Fault("method_not_allowed", "Deliveries are sent with POST.")
 
 
@@ -83,7 +85,7 @@ def webhook(route: Route, desk: Desk, bodies: Bodies) -> ASGIRouteHandler:
     async def handle(scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Take a signed delivery: a 2xx means that it is stored."""
         if scope["method"] != "POST":
-            await _answer(send, 405, _ONLY_POST, (b"allow", b"POST"))
+            await _answer(send, 405, _ONLY_POST, (b"allow", b"POST"), _CLOSE)  # its body was not read
             return
         started = time.perf_counter()
         try:
@@ -121,7 +123,10 @@ async def _take(
 async def _read(scope: HTTPScope, incoming: Receive, bodies: Bodies, now: int) -> Delivery:
     """Read a request exactly as it was sent. Raises as `Bodies.read`."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    body = await bodies.read(headers, incoming)
+    if "upgrade" in headers:  # of several headers of one name only the last is there, and the parser obeys them all
+        said = [value.decode("latin-1") for name, value in scope["headers"] if name in _ABOUT_CONNECTION]
+        headers["connection"] = ", ".join(said)
+    body = await bodies.read(headers, incoming, arrived=ARRIVED in scope)
     query = scope["query_string"]
     target = scope["raw_path"] + (b"?" + query if query else b"")
     return Delivery(

@@ -45,6 +45,11 @@ async def test_a_fault_of_ours_is_a_500_and_a_line_that_tells_no_secret(broken: 
     assert "5550109999" not in answer.text
 
 
+async def test_what_is_not_posted_is_not_read_and_ends_the_connection(broken: httpx.AsyncClient) -> None:
+    answer = await broken.put(PATH, content=b"GET / HTTP/1.1")
+    assert (answer.status_code, answer.headers["connection"]) == (405, "close")
+
+
 async def test_a_path_with_a_slash_behind_it_leads_to_the_same_handler(redis_url: str, tmp_path: Path) -> None:
     ingress = app.create_app(read(app.WANTED, environment(redis_url, tmp_path)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(ingress), base_url="http://sluice") as client:

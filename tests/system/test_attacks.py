@@ -1,5 +1,7 @@
 """What an attacker tried and what held, or holds now."""
 
+import asyncio
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from service.actions import ACTIONS
 from service.dev import view
 from service.engine import load, read_folder
+from service.ingress.server import AHEAD
 from service.sources import hubspot as source
 from service.sources.delivery import Delivery, Verified
 from service.store import dead
@@ -85,6 +88,34 @@ async def test_the_admin_api_takes_no_nesting_for_a_fault_of_its_own(installatio
     headers = {"authorization": "Bearer admin-new", "content-type": "application/json"}
     assert (await installation.http.post(url, content=b"[" * 100_000, headers=headers)).status_code == 400
     assert (await installation.get("/api/schema/openapi.json")).status_code == 404
+
+
+async def test_requests_far_ahead_of_their_answers_end_the_connection(installation: Installation) -> None:
+    """Each takes memory and time of the event loop, and a kilobyte of network holds thirty of them."""
+    ask = b"GET /livez HTTP/1.1\r\nhost: sluice\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(installation.environ["SLUICE_PORT"]))
+    writer.write(ask * AHEAD + ask.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+    assert (await reader.read()).count(b"200 OK") == AHEAD + 1
+    writer.close()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(installation.environ["SLUICE_PORT"]))
+    writer.write(ask * 1_000)
+    with contextlib.suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    writer.close()
+
+
+@pytest.mark.parametrize("said", [b"connection: upgrade\r\nconnection: keep-alive", b"proxy-connection: upgrade"])
+async def test_an_offer_of_another_protocol_is_seen_wherever_it_is_made(
+    installation: Installation, said: bytes
+) -> None:
+    """The parser drops a chunked body then, and what is left would be taken for a whole delivery."""
+    head = b"POST /webhooks/hubspot/workflow HTTP/1.1\r\nhost: sluice\r\nx-sluice-secret: workflow-secret\r\n"
+    body = b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(installation.environ["SLUICE_PORT"]))
+    writer.write(head + b"upgrade: h2c\r\n" + said + b"\r\n" + body)
+    answer = await reader.read()
+    writer.close()
+    assert (answer[:12], b"upgrade_offered" in answer) == (b"HTTP/1.1 400", True)
 
 
 @pytest.mark.parametrize("offered", ["h2c", "TLS/1.0", "websocket"])
