@@ -54,18 +54,14 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport = Together(transport, self.loop)  # type: ignore[assignment]  # all that uvicorn asks of one
 
-    def on_headers_complete(self) -> None:
-        """Take a request, or give the connection up."""
-        super().on_headers_complete()
+    def on_message_complete(self) -> None:
+        """Note that a request is here whole, or give the connection up."""
+        super().on_message_complete()
+        self.scope[ARRIVED] = True  # type: ignore[literal-required]  # servers may add keys of their own
         if len(self.pipeline) > AHEAD:
             self.pipeline.clear()
             self.transport.abort()
             raise _TooFarAheadError  # so that the parser leaves the rest of a quarter of a megabyte alone
-
-    def on_message_complete(self) -> None:
-        """Note that a body is here."""
-        super().on_message_complete()
-        self.scope[ARRIVED] = True  # type: ignore[literal-required]  # servers may add keys of their own
 
 
 class _TooFarAheadError(Exception):

@@ -93,6 +93,8 @@ async def test_a_request_says_whether_its_body_is_here_already() -> None:
             writer.write(sent)
             assert await asked.get() is here
             writer.close()
+            await writer.wait_closed()
+            await until(lambda: _none_left(state))
 
 
 @pytest.mark.slow
@@ -124,6 +126,10 @@ async def test_a_stop_answers_what_is_under_way_and_waits_for_no_stranger(redis_
             await process.wait()
         for held in (sender, silent, deaf):
             held.close()
+
+
+async def _none_left(state: ServerState) -> bool:
+    return not state.connections
 
 
 async def _refused(at: tuple[str, int]) -> bool:
