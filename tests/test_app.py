@@ -42,7 +42,7 @@ def test_that_there_is_nothing_to_serve_is_told_with_everything_else(tmp_path: P
 async def test_what_is_wrong_with_redis_is_said_before_serving(redis_url: str, tmp_path: Path, store: Store) -> None:
     await store.redis.config_set("appendonly", "no")
     try:
-        with pytest.raises(SettingsError, match="append-only"):
+        with pytest.raises(SettingsError, match="before its disk is done"):
             await app.check(_settings(redis_url, tmp_path))
     finally:
         await store.redis.config_set("appendonly", "yes")
