@@ -1,7 +1,7 @@
 """Grouping: what is asked of Redis while all rounds are on their way goes together in the next one.
 
 A command costs a fraction of what it would alone, and is as atomic as before. Deliveries go in rounds that are answered
-once they are on disk (see durability.py): a hundred that wait together cost one wait.
+once they are on disk (see disk.py): a hundred that wait together cost one wait.
 """
 
 import asyncio

@@ -265,7 +265,7 @@ async def test_senders_in_an_outage_wait_for_one_attempt_and_not_in_a_queue(fold
     rules = book(folder, paused)
     told = await asyncio.gather(*(rules.current() for _ in range(10)), return_exceptions=True)
     assert [type(one) for one in told] == [StoreUnavailable] * 10
-    assert connections <= 2, "one for the attempt, one for the knocking meanwhile"
+    assert connections == 1, "one attempt for all who wait"
     over.set()
     await paused.close()
     server.close()

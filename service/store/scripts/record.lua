@@ -4,7 +4,8 @@
 --       prefix of the tallies
 -- ARGV  now | '' · lane · lease number · then: 'stay' | 'next' | due ms · member to remove | '' · lane prefix · run prefix
 --       dead letter prefix · dead letter id | '' · dead letter · ledger ttl ms (a dead run's is kept)
---       when the event was accepted (ms) | '' if that says nothing of how long the run took · unhold: '1' if this step held the record · number of ledger pairs · number of shared steps · tally ttl ms
+--       when the event was accepted (ms) | '' if that says nothing of how long the run took
+--       unhold: '1' if this step held the record · number of ledger pairs · number of shared steps · tally ttl ms
 --       then per ledger pair: field, value; per run whose only step was made together with this one: its key, the step
 --       then per attribute that was written: its name, the occurred_at of its value
 -- Returns {'lost'} | {'ok'} | {'ok', {member, occurred_at, flat ledger, runs}} after 'next', if the lane has another run.
