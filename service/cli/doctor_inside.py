@@ -14,6 +14,7 @@ from service.actions import ACTIONS
 from service.engine import Rule
 from service.errors import SettingsError
 from service.ingress.rulebook import look
+from service.ingress.wanted import WANTED
 from service.model import DEFAULT_ACCOUNT
 from service.settings import AccountsSettings, Found, IngressSettings, SakariSettings, StoreSettings
 from service.store import Store, durability, open_store, rulesets, why_silent
@@ -23,7 +24,7 @@ Environ = Mapping[str, str]
 Mark = Literal["ok", "warn", "bad", "unchecked"]
 
 _ROLES: dict[str, tuple[Mapping[Any, str], Callable[[Found], list[str]]]] = {
-    "sluice serve": (app.WANTED, app.faults),
+    "sluice serve": (WANTED, app.faults),
     "sluice work": (worker.WANTED, lambda _: []),
 }
 ACCOUNTS = {SakariSettings: "SLUICE_SAKARI_", AccountsSettings: "SLUICE_SAKARI_"}
