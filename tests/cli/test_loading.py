@@ -24,8 +24,8 @@ def loaded(*arguments: str) -> set[str]:
     [
         ("--version", {"service.store", "service.engine", "service.app", "litestar", "aiohttp", "arq", "redis"}),
         ("work --help", {"service.app", "service.console", "litestar", "service.sandbox"}),
-        ("rules lint --help", {"service.app", "service.worker", "litestar", "arq"}),
-        ("events list --help", {"service.app", "service.worker", "litestar", "arq"}),
+        ("rules lint --help", {"service.app", "service.worker", "litestar", "aiohttp", "arq"}),
+        ("events list --help", {"service.app", "service.worker", "litestar", "aiohttp", "arq"}),
         ("send --help", {"service.app", "service.worker", "litestar", "aiohttp", "arq"}),
     ],
 )
