@@ -156,11 +156,10 @@ class Sakari:
         self, method: str, path: str, *, params: dict[str, str] | None = None, body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """The envelope of a call that was done. A call with a body writes, so it is not to be repeated blindly."""
-        request = self._line.request(method, path, params=params, **self._content(body))
-        repeatable = body is None
+        encoded = None if body is None else _encode(body)
         try:
-            answer = await self._authorized(request, repeatable=repeatable, endpoint=_endpoint(path))
-            envelope_ = envelope(answer, repeatable=repeatable, now=self._tokens.clock())
+            answer = await self._authorized(method, path, params, encoded)
+            envelope_ = envelope(answer, repeatable=body is None, now=self._tokens.clock())
         except StepError as error:
             if isinstance(error, Retryable) and error.due is not None:
                 raise  # it was not let in
@@ -172,21 +171,16 @@ class Sakari:
         await self._gate.succeeded(self._caller)
         return envelope_
 
-    def _content(self, body: dict[str, Any] | None) -> dict[str, Any]:
-        if body is None:
-            return {}
-        encoded = _encode(body)
-        return {"stream": LastLook(encoded, self._check), "headers": {"Content-Type": "application/json"}}
-
-    async def _authorized(self, request: httpx.Request, *, repeatable: bool, endpoint: str) -> Answer:
+    async def _authorized(self, method: str, path: str, params: dict[str, str] | None, body: bytes | None) -> Answer:
         """The answer; after a 401, the answer to one more try with a new token."""
         for _ in range(2):
             token = await self._token()
-            request.headers["Authorization"] = f"Bearer {token.access_token}"
+            stream = None if body is None else LastLook(body, self._check)
+            request = self._line.request(method, path, params=params, stream=stream, token=token.access_token)
             await self._gate.enter(self._caller)
             self._check()
             try:
-                answer = await self._measured(request, repeatable=repeatable, endpoint=endpoint)
+                answer = await self._measured(request, repeatable=body is None, endpoint=_endpoint(path))
             except StepError:
                 self._check()  # it may be the last look that broke the call off
                 raise

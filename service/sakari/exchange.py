@@ -98,21 +98,22 @@ async def exchange(line: Line, request: httpx.Request, *, repeatable: bool, with
 
 async def _send(line: Line, request: httpx.Request) -> Answer:
     response = await line.transport.handle_async_request(request)
+    stream = cast("httpx.AsyncByteStream", response.stream)
     try:
         if response.status_code < httpx.codes.BAD_REQUEST:
-            return Answer(response.status_code, response.headers, await _read(response, BODY_LIMIT))
+            return Answer(response.status_code, response.headers, await _read(stream, BODY_LIMIT))
         body = b""
         with contextlib.suppress(*_FAILURES):  # the status alone decides; the body only names the code
             async with asyncio.timeout(_REFUSAL_S):
-                body = await _read(response, _REFUSAL_LIMIT)
+                body = await _read(stream, _REFUSAL_LIMIT)
         return Answer(response.status_code, response.headers, body)
     finally:
-        await response.aclose()
+        await stream.aclose()
 
 
-async def _read(response: httpx.Response, limit: int) -> bytes:
+async def _read(stream: httpx.AsyncByteStream, limit: int) -> bytes:
     body = bytearray()
-    async for chunk in cast("httpx.AsyncByteStream", response.stream):
+    async for chunk in stream:
         body += chunk
         if len(body) > limit:
             raise _TooLarge

@@ -21,7 +21,7 @@ from msgspec import Struct
 _KEEP_IDLE_S = 4.0
 """Below the shortest idle limit of common servers (Node: 5 s), so that we rarely write to a socket just closed."""
 
-_HEADERS = [("Accept", "application/json"), ("Accept-Encoding", "identity"), ("User-Agent", "sluice")]
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "sluice"}
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
@@ -47,17 +47,14 @@ class Line(Struct, frozen=True):
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
         stream: httpx.AsyncByteStream | None = None,
-        headers: Mapping[str, str] | None = None,
+        token: str = "",
     ) -> httpx.Request:
-        """Make a request for `path` below the base.
-
-        A body is `content` or `stream`; `headers` tell its type.
-        """
+        """Make a request for `path` below the base. A body is `content` or `stream`, and JSON; `token` opens the door."""
         url = _url(f"{self.base}/{path}")
         return httpx.Request(
             method,
             url.copy_merge_params(params) if params else url,
-            headers=[*_HEADERS, *(headers or {}).items()],
+            headers=_headers(token, has_body=content is not None or stream is not None),
             content=content,
             stream=stream,
         )
@@ -151,19 +148,26 @@ class _Body(httpx.AsyncByteStream):
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self._answer = answer
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._answer.content.iter_any():
-            yield chunk
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._answer.content.iter_any().__aiter__()
 
     async def aclose(self) -> None:
-        self._answer.release()
-        await self._answer.wait_for_close()
+        if not self._answer.closed:  # as it is once it was read to its end
+            self._answer.release()
+            await self._answer.wait_for_close()
 
 
 @functools.cache
 def _trusted() -> ssl.SSLContext:
     """Whom to believe who they are: certifi's list, which takes 25 ms to read, so that every line shares it."""
     return httpx.create_ssl_context(trust_env=False)
+
+
+@functools.lru_cache(64)
+def _headers(token: str, *, has_body: bool) -> httpx.Headers:
+    """The same for every call of an account, until it has a new token. Making them takes a tenth of a call."""
+    headers = _HEADERS | ({"Content-Type": "application/json"} if has_body else {})
+    return httpx.Headers(headers | ({"Authorization": f"Bearer {token}"} if token else {}))
 
 
 @functools.lru_cache(256)

@@ -130,9 +130,7 @@ class Tokens:
         return token if self.clock() * 1000 < token.refresh_at else None
 
     async def _fetch(self) -> Token:
-        body = msgspec.json.encode(self._credentials)
-        about = {"Content-Type": "application/json"}
-        request = self._line.request("POST", "oauth2/token", content=body, headers=about)
+        request = self._line.request("POST", "oauth2/token", content=msgspec.json.encode(self._credentials))
         answer = await exchange(self._line, request, repeatable=True, within_s=self._within_s, endpoint="token")
         token = read_token(answer, self.clock(), self._settings)
         lifetime_ms = token.expires_at - int(self.clock() * 1000)

@@ -6,9 +6,11 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from arq.worker import Worker
 from structlog.testing import capture_logs
 
 from service.dev.processes import embedded_redis, free_port, running, sluice
@@ -207,6 +209,31 @@ async def test_a_job_that_was_cut_off_does_not_keep_the_worker_from_closing(
     worker.tasks["drain:0"] = asyncio.create_task(asyncio.sleep(3600))
     await worker.close()
     assert worker._pool is None
+
+
+async def test_closing_waits_until_the_end_of_a_job_is_noted(
+    make_bench: MakeBench, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noting, let_go = asyncio.Event(), asyncio.Event()
+    note = Worker.finish_job
+
+    async def slowly(self: Worker, job: str, *args: Any) -> None:
+        if job == "drain:0":
+            noting.set()
+            await let_go.wait()
+        await note(self, job, *args)
+
+    monkeypatch.setattr(Worker, "finish_job", slowly)
+    bench = await make_bench(LOOK)
+    async with _working(bench, redis_url) as worker:
+        await bench.happen("a")
+        await noting.wait()
+        closing = asyncio.create_task(worker.close())
+        closed, _ = await asyncio.wait([closing], timeout=0.3)
+        let_go.set()
+        await closing
+    assert not closed
+    assert not await bench.store.redis.exists("arq:job:drain:0")
 
 
 async def test_a_worker_is_alive_also_while_redis_is_away(tmp_path: Path) -> None:
