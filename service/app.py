@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
 import structlog
 from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
@@ -39,14 +38,6 @@ from service.store import Store, durability, open_store, why_silent
 from service.worker.main import COLLECT_AFTER, options
 
 log = structlog.get_logger("sluice.ingress")
-
-WANTED: dict[type[msgspec.Struct], str] = {
-    StoreSettings: "SLUICE_",
-    IngressSettings: "SLUICE_",
-    trace_config.Config: "OTEL_",
-    **{source.Config: f"SLUICE_{name.upper()}_" for name, source in sources.SOURCES.items()},
-}
-"""The settings that `sluice serve` reads, and their prefixes."""
 
 _KEEP_RULES_S = 60
 _LOOK_AT_RULES_S = 2

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from service import app
 from service.errors import SettingsError
 from service.ingress.receive import Desk
+from service.ingress.wanted import WANTED
 from service.settings import Found, IngressSettings, read
 from service.sources.delivery import Delivery
 from service.store import Store, journal, keys
@@ -20,7 +21,7 @@ from tests.system.conftest import environment, pipedrive, until
 
 
 def _settings(redis_url: str, folder: Path, **other: str) -> Found:
-    return read(app.WANTED, environment(redis_url, folder, **other))
+    return read(WANTED, environment(redis_url, folder, **other))
 
 
 def test_that_there_is_nothing_to_serve_is_told_with_everything_else(tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ def test_that_there_is_nothing_to_serve_is_told_with_everything_else(tmp_path: P
         "",
     )
     with pytest.raises(SettingsError) as caught:
-        read(app.WANTED, environment("", tmp_path, SLUICE_PORT="many", **none), app.faults)
+        read(WANTED, environment("", tmp_path, SLUICE_PORT="many", **none), app.faults)
     named = [problem.split()[0] for problem in caught.value.problems]
     assert named == ["SLUICE_REDIS_URL", "SLUICE_PORT", "no"]
 

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 import rich_click as click
 
-from service import app
 from service.actions import ACTIONS
 from service.cli import main as sluice
 from service.cli.suite import recorded
 from service.dev import actions_page
 from service.engine import cover, examine, judge_all, load, read_cases, render
+from service.ingress.wanted import WANTED
 from service.worker import main as worker
 from tests import shipped
 
@@ -102,7 +102,7 @@ def test_the_pages_of_the_actions_are_fresh() -> None:
 def test_the_readme_names_every_setting_and_no_other() -> None:
     wanted = {
         prefix + field.name.upper()
-        for kind, prefix in [*app.WANTED.items(), *worker.WANTED.items()]
+        for kind, prefix in [*WANTED.items(), *worker.WANTED.items()]
         for field in msgspec.structs.fields(kind)  # type: ignore[arg-type]
     }
     table = (ROOT / "README.md").read_text().partition("## Configuration")[2].partition("## Where")[0]
@@ -119,10 +119,11 @@ def commands() -> Iterator[object]:
 
 @pytest.mark.parametrize("line", list(commands()))
 def test_every_command_in_the_docs_exists_and_takes_what_it_is_given(line: str) -> None:
-    command: click.Command = sluice
+    command: click.Command | None = sluice
     words = shlex.split(line, comments=True)
     while isinstance(command, click.Group):
-        command = command.commands[words.pop(0)]
+        command = command.get_command(click.Context(command), words.pop(0))
+    assert command is not None, "there is no such command"
     parser = command.make_parser(click.Context(command))
     given, left, _ = parser.parse_args(words)  # names and arguments only: the files and ids are made up
     assert left == []

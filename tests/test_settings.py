@@ -8,8 +8,9 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from service import app, settings
+from service import settings
 from service.errors import SettingsError
+from service.ingress.wanted import WANTED as SERVES
 from service.settings import ClientSettings, IngressSettings, SakariSettings, StoreSettings, WorkSettings, read
 from service.worker import main as worker
 
@@ -47,7 +48,7 @@ def test_every_fault_is_named_at_once() -> None:
     assert problems[0] == "X_URL is not set (nor X_URL_FILE)"
 
 
-@pytest.mark.parametrize("wanted", [app.WANTED, worker.WANTED], ids=["serve", "work"])
+@pytest.mark.parametrize("wanted", [SERVES, worker.WANTED], ids=["serve", "work"])
 def test_an_empty_environment_is_told_everything_that_is_missing(wanted: Mapping[Any, str]) -> None:
     text = "\n".join(_problems({"SLUICE_CLAIM_HOURS": "many"}, wanted))
     required = {
@@ -165,12 +166,12 @@ def test_no_secret_is_in_a_repr_or_a_message() -> None:
         "SLUICE_PUBLIC_URL": "https://x",
         "SLUICE_REDIS_URL": "redis://user:hidden-redis@h/0",
     }
-    found = read({SakariSettings: "SLUICE_SAKARI_", **app.WANTED}, environ)
+    found = read({SakariSettings: "SLUICE_SAKARI_", **SERVES}, environ)
     assert "hidden" not in repr(found)
     assert "acct" in repr(found)
 
     broken = {name: "\x00" if name.endswith("URL") else value for name, value in environ.items()}
-    problems = _problems({**broken, "SLUICE_PORT": "hidden-port"}, {SakariSettings: "SLUICE_SAKARI_", **app.WANTED})
+    problems = _problems({**broken, "SLUICE_PORT": "hidden-port"}, {SakariSettings: "SLUICE_SAKARI_", **SERVES})
     assert "hidden" not in repr(problems)
 
 

@@ -1,11 +1,12 @@
 """What an action is. One file per action in this folder; each defines `ACTION`, and nothing else needs to be told."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from service.sakari.client import Sakari
+if TYPE_CHECKING:  # it brings an HTTP client along, which takes longer to load than all that checks rules
+    from service.sakari.client import Sakari
 
 
 class Result(Struct, frozen=True):
@@ -37,7 +38,7 @@ class Action(Struct, frozen=True, kw_only=True):
     prepare: Callable[[Any, str], Any] | None = None
     """Brings an instance of `args` into the form that is recorded, compared and sent; None if it is in that form already.
     Takes the region of phone numbers that do not say theirs (ISO 3166, or empty); may raise Permanent, before any call."""
-    run: Callable[[Any, Sakari], Awaitable[Result]]
+    run: "Callable[[Any, Sakari], Awaitable[Result]]"
     """Takes an instance of `args`; raises only StepError (Retryable, Permanent, Uncertain)."""
     example: str
     """A complete step in YAML, linted by the tests."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
@@ -11,9 +11,11 @@ from service.actions.action import Action, Result
 from service.actions.contact import Region, e164, no_such_region
 from service.engine.values import duration_ms
 from service.errors import Permanent
-from service.sakari.client import Sakari
 from service.sakari.identity import Identity
 from service.sakari.models import SEEN, Execution
+
+if TYPE_CHECKING:
+    from service.sakari.client import Sakari
 
 Id = str | int
 
@@ -95,7 +97,7 @@ def prepare(args: Args, region: str) -> Args:
     return structs.replace(args, contact=structs.replace(who, mobile=number))
 
 
-async def run(args: Args, sakari: Sakari) -> Result:
+async def run(args: Args, sakari: "Sakari") -> Result:
     """Raises Permanent("no_identity") before any call if `contact` is given and everything in it is empty."""
     wanted = None if isinstance(args.contact, UnsetType) else _wanted(args.contact)
     if wanted is not None and not wanted:

@@ -1,14 +1,16 @@
 """`do: update_attributes`: write a contact's values through `POST …/attributes/{attributeType}`."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from service.actions import contact as contacts
 from service.actions.action import Action, Result, Target
 from service.errors import Permanent
-from service.sakari.client import Sakari
+
+if TYPE_CHECKING:
+    from service.sakari.client import Sakari
 
 
 class Args(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +45,7 @@ def prepare(args: Args, region: str) -> Args:
     return structs.replace(args, contact=contacts.reachable(args.contact, args.region or "", region), region=UNSET)
 
 
-async def run(args: Args, sakari: Sakari) -> Result:
+async def run(args: Args, sakari: "Sakari") -> Result:
     """Raises Permanent("no_identity") before any call if nothing says which record is meant."""
     _named(args)
     answer = await sakari.write_attributes(args.type, contacts.body(args.contact))

@@ -1,14 +1,16 @@
 """`do: upsert_contact`: create a contact, or merge into the one with the same mobile number."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from service.actions import contact as contacts
 from service.actions.action import Action, Result, Target
 from service.errors import Permanent
-from service.sakari.client import Sakari
+
+if TYPE_CHECKING:
+    from service.sakari.client import Sakari
 
 
 class Args(Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +44,7 @@ def prepare(args: Args, region: str) -> Args:
     return structs.replace(args, contact=contacts.reachable(args.contact, args.region or "", region), region=UNSET)
 
 
-async def run(args: Args, sakari: Sakari) -> Result:
+async def run(args: Args, sakari: "Sakari") -> Result:
     """Raises Permanent("no_mobile") before any call if there is no mobile number."""
     _named(args)
     answer = await sakari.upsert_contact(contacts.body(args.contact), args.merge_strategy)

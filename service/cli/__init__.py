@@ -5,32 +5,26 @@ Exit codes: 0 good, 1 findings (a rule problem, an event that is not there), 2 u
 
 import rich_click as click
 
-from service.cli.accounts import accounts
-from service.cli.bench import bench
-from service.cli.dead import dead_letters
-from service.cli.doctor import doctor
-from service.cli.events import events
-from service.cli.events_replay import replay_events
-from service.cli.processes import dev, sandbox, send, serve, work
-from service.cli.rules import rules
-from service.cli.rules_backtest import backtest
-from service.cli.rules_explain import explain
-from service.cli.rules_new import new
-from service.cli.rules_schema import schema
-from service.cli.rules_test import test
+from service.cli.lazy_group import LazyGroup
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    places={
+        "dev": "service.cli.dev:dev",
+        "serve": "service.cli.serve:serve",
+        "work": "service.cli.work:work",
+        "sandbox": "service.cli.sandbox:sandbox",
+        "send": "service.cli.send:send",
+        "rules": "service.cli.rules:rules",
+        "events": "service.cli.events:events",
+        "dead": "service.cli.dead:dead_letters",
+        "accounts": "service.cli.accounts:accounts",
+        "doctor": "service.cli.doctor:doctor",
+        "bench": "service.cli.bench:bench",
+    },
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="sluice")
 def main() -> None:
     """HubSpot and Pipedrive webhooks in, YAML rules decide, Sakari calls out."""
-
-
-events.add_command(replay_events)
-rules.add_command(explain)
-rules.add_command(backtest)
-rules.add_command(test)
-rules.add_command(new)
-rules.add_command(schema)
-for _command in (dev, serve, work, sandbox, send, rules, events, dead_letters, accounts, doctor, bench):
-    main.add_command(_command)

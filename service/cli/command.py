@@ -3,12 +3,13 @@
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Any, NoReturn
 
 import rich_click as click
+import structlog
 import uvloop
 from rich.console import Console
 
@@ -78,6 +79,12 @@ def ago(text: str | None) -> int | None:
     if match is None:
         raise click.BadParameter(f"`{text}` is no duration; write 30s, 15m, 2h, 7d or 2w")
     return now_ms() - int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[match[2]] * 1000
+
+
+def warn_of_typos(known: Mapping[Any, str]) -> None:
+    """Log what looks like a setting and is none. `known`: the settings of both roles, which may share one file of them."""
+    for name in settings.unknown(known):
+        structlog.get_logger("sluice").warning(name)
 
 
 def tell_settings(error: SettingsError) -> NoReturn:

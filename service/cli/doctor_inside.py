@@ -14,6 +14,7 @@ from service.actions import ACTIONS
 from service.engine import Rule
 from service.errors import SettingsError
 from service.ingress.rulebook import look
+from service.ingress.wanted import WANTED
 from service.model import DEFAULT_ACCOUNT
 from service.settings import AccountsSettings, Found, IngressSettings, SakariSettings, StoreSettings
 from service.store import Store, durability, open_store, rulesets, why_silent
@@ -23,7 +24,7 @@ Environ = Mapping[str, str]
 Mark = Literal["ok", "warn", "bad", "unchecked"]
 
 _ROLES: dict[str, tuple[Mapping[Any, str], Callable[[Found], list[str]]]] = {
-    "sluice serve": (app.WANTED, app.faults),
+    "sluice serve": (WANTED, app.faults),
     "sluice work": (worker.WANTED, lambda _: []),
 }
 ACCOUNTS = {SakariSettings: "SLUICE_SAKARI_", AccountsSettings: "SLUICE_SAKARI_"}
@@ -144,6 +145,8 @@ async def _redis(store: Store) -> AsyncIterator[Finding]:
         yield Finding("redis", "warn", warning)
     if store.options.fsync and not warnings:
         yield Finding("redis", "ok", "writes an append-only file, evicts nothing")
+    for finding in _replicas(store, info):
+        yield finding
     used, most = info.get("used_memory", 0), info.get("maxmemory", 0)
     if most and used > _FULL * most:
         what = f"{used / most:.0%} of its maxmemory is in use"
@@ -151,6 +154,18 @@ async def _redis(store: Store) -> AsyncIterator[Finding]:
     if abs(skew_ms) > _SKEW_MS:
         what = f"its clock and the one here differ by {abs(skew_ms) / 1000:.1f} s"
         yield Finding("redis", "warn", what, "set both by NTP: signatures and expiry depend on it")
+
+
+def _replicas(store: Store, info: Mapping[str, Any]) -> Iterator[Finding]:
+    """Who confirms in the replicas' name; `info`: of their primary, which knows nothing of their settings."""
+    there = [info[f"slave{number}"] for number in range(info.get("connected_slaves", 0))]
+    if not (store.options.fsync and store.options.replicas and there):
+        return
+    names = ", ".join(f"{each['ip']}:{each['port']}" for each in there)
+    what = f"whether what replicas confirm is on their disks, their primary does not know: {names}"
+    yield Finding(
+        "redis", "unchecked", what, "`CONFIG GET appendfsync` on each must say `always`, or it may not be there"
+    )
 
 
 def _strange_accounts(rules: Iterable[Rule], environ: Environ) -> Iterator[Finding]:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import httpx
 from msgspec import structs
 
-from service import app
 from service.cli.doctor_inside import ACCOUNTS, Environ, Finding, read_settings
 from service.errors import StepError
+from service.ingress.wanted import WANTED
 from service.model import DEFAULT_ACCOUNT
 from service.sakari.client import Sakari
 from service.sakari.line import connect
@@ -22,7 +22,7 @@ from service.sources import SOURCES
 
 async def check_sources(environ: Environ) -> AsyncIterator[Finding]:
     """Which CRMs may send, and whether something answers at the address that they call."""
-    found = read_settings({kind: prefix for kind, prefix in app.WANTED.items() if kind is not StoreSettings}, environ)
+    found = read_settings({kind: prefix for kind, prefix in WANTED.items() if kind is not StoreSettings}, environ)
     if found is None:
         yield Finding("sources", "unchecked", "the settings of `sluice serve` are not complete here", "see settings")
         return

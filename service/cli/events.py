@@ -6,6 +6,7 @@ import rich_click as click
 from service.cli import rule_sets
 from service.cli.as_test import NotATest, as_test
 from service.cli.command import ago, command, err, json_option, opened, out
+from service.cli.lazy_group import LazyGroup
 from service.dev import verdict_lines, view
 from service.engine import RuleSet
 from service.insight.nearest import unmatched
@@ -16,7 +17,7 @@ from service.store import journal
 from service.store.journal import Story
 
 
-@click.group()
+@click.group(cls=LazyGroup, places={"replay": "service.cli.events_replay:replay_events"})
 def events() -> None:
     """Look at accepted events."""
 

@@ -10,13 +10,23 @@ import rich_click as click
 
 from service.actions import ACTIONS
 from service.cli.command import json_option
+from service.cli.lazy_group import LazyGroup
 from service.cli.rules_report import FORMS, code_page
 from service.cli.suite import lint_tests
 from service.engine import Loaded, Problem, load, read_paths
 from service.engine.problem import CODES, near
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    places={
+        "backtest": "service.cli.rules_backtest:backtest",
+        "explain": "service.cli.rules_explain:explain",
+        "new": "service.cli.rules_new:new",
+        "schema": "service.cli.rules_schema:schema",
+        "test": "service.cli.rules_test:test",
+    },
+)
 def rules() -> None:
     """Check rules, test them, write new ones, set up your editor."""
 

@@ -87,8 +87,7 @@ def _failure(verdict: Verdict, report: Report) -> Iterator[str]:
         yield f"  {rule}"
         for difference in found:
             yield from _difference(difference)
-            reason = _reason(difference, verdict.decided.get(rule), report.files[rule])
-            if reason:
+            for reason in _reasons(difference, verdict.decided.get(rule), report.files[rule]):
                 yield f"      {reason}"
     yield ""
 
@@ -102,16 +101,20 @@ def _difference(difference: Difference) -> Iterator[str]:
         yield f"    expected: it {difference.expected}; but it {difference.actual}"
 
 
-def _reason(difference: Difference, told: RuleVerdict | None, file: str) -> str:
-    """What stopped a rule, for a difference that raises the question."""
+def _reasons(difference: Difference, told: RuleVerdict | None, file: str) -> Iterator[str]:
+    """What stopped a rule, for a difference that raises the question: a line each, where one of several would have done."""
     if told is None or told.matched or difference.path not in ("", "because"):
-        return ""
-    stop = told.stopped_by
-    if isinstance(stop, LeafVerdict):
-        value = "the event does not carry it" if stop.actual is MISSING else f"it is {to_json(stop.actual)}"
-        wanted = stop.expected if isinstance(stop.expected, str) else to_json(stop.expected)
-        return f"stopped at {file}:{stop.line} by `{stop.path}` {stop.operator} {wanted}: {value}"
-    return "the event is not one of its `event`s" if stop == "event type" else "the rule broke"
+        return
+    if isinstance(told.stopped_by, tuple):
+        yield from (_stopped_at(file, leaf) for leaf in told.stopped_by)
+    else:
+        yield "the event is not one of its `event`s" if told.stopped_by == "event type" else "the rule broke"
+
+
+def _stopped_at(file: str, leaf: LeafVerdict) -> str:
+    value = "the event does not carry it" if leaf.actual is MISSING else f"it is {to_json(leaf.actual)}"
+    wanted = leaf.expected if isinstance(leaf.expected, str) else to_json(leaf.expected)
+    return f"stopped at {file}:{leaf.line} by `{leaf.path}` {leaf.operator} {wanted}: {value}"
 
 
 def _lack(coverage: Coverage) -> str:

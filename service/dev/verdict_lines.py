@@ -66,12 +66,16 @@ def _parts(conditions: ConditionVerdict) -> tuple[ConditionVerdict, ...]:
 def _condition(part: ConditionVerdict, rule: RuleVerdict, depth: int) -> list[str]:
     lead = "    " * depth + _MARKS[part.verdict]
     if isinstance(part, LeafVerdict):
-        stopped = "  [bold red]← stopped it[/]" if part == rule.stopped_by else ""
+        stopped = "  [bold red]← stopped it[/]" if part in _stopping(rule) else ""
         return [f"{lead} {escape(_question(part))}  [dim]{escape(_seen(part))}  line {part.line}[/]{stopped}"]
     told = [f"{lead} {_COMBINES[part.combines]}  [dim]line {part.line}[/]"]
     for inner in part.parts:
         told += _condition(inner, rule, depth + 1)
     return told
+
+
+def _stopping(rule: RuleVerdict) -> tuple[LeafVerdict, ...]:
+    return rule.stopped_by if isinstance(rule.stopped_by, tuple) else ()
 
 
 def _question(leaf: LeafVerdict) -> str:

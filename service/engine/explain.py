@@ -45,6 +45,8 @@ class GroupVerdict(Struct, frozen=True, tag="group"):
 
 ConditionVerdict = LeafVerdict | GroupVerdict
 
+StoppedBy = tuple[LeafVerdict, ...] | Literal["event type", "error"] | None
+
 
 class RuleVerdict(Struct, frozen=True, kw_only=True):
     """What one rule made of an event."""
@@ -57,8 +59,9 @@ class RuleVerdict(Struct, frozen=True, kw_only=True):
     """Whether event type and conditions fit, in whatever mode."""
     conditions: ConditionVerdict | None = None
     """None if the event is not of the rule's types, or the rule broke."""
-    stopped_by: LeafVerdict | Literal["event type", "error"] | None = None
-    """What kept the rule from matching: the first question that was not answered with yes (under a `not`: with no)."""
+    stopped_by: StoppedBy = None
+    """What kept the rule from matching: the first question that was not answered with yes (under a `not`: with no), or, where
+    one of several would have done, those of each."""
     failure: PlanFailure | None = None
     """Why a live rule that matched gives no run."""
 
@@ -74,7 +77,7 @@ def _explain_rule(rule: Rule, scope: EventScope, now_ms: int) -> RuleVerdict:
         *,
         matched: bool = False,
         conditions: ConditionVerdict | None = None,
-        stopped_by: LeafVerdict | Literal["event type", "error"] | None = None,
+        stopped_by: StoppedBy = None,
         failure: PlanFailure | None = None,
     ) -> RuleVerdict:
         return RuleVerdict(
@@ -96,7 +99,7 @@ def _explain_rule(rule: Rule, scope: EventScope, now_ms: int) -> RuleVerdict:
     except Exception as fault:  # noqa: BLE001  # as in plan: the fault of one rule is told, not spread
         return verdict(stopped_by="error", failure=rule_error(rule, fault))
     matched = conditions.verdict is True
-    stopped_by = None if matched else _decisive(conditions)
+    stopped_by = None if matched else _decisive(conditions, wanted=True)
     return verdict(matched=matched, conditions=conditions, stopped_by=stopped_by, failure=failure)
 
 
@@ -115,9 +118,12 @@ def _explain_condition(condition: Condition, scope: EventScope, now_ms: int) -> 
     return GroupVerdict("any", parts, disjunction(answers), condition.line)
 
 
-def _decisive(verdict: ConditionVerdict) -> LeafVerdict:
-    """The first question whose answer made the whole answer what it is."""
-    while isinstance(verdict, GroupVerdict):
-        wanted = negate(verdict.verdict) if verdict.combines == "not" else verdict.verdict
-        verdict = next(part for part in verdict.parts if part.verdict is wanted)
-    return verdict
+def _decisive(verdict: ConditionVerdict, *, wanted: bool) -> tuple[LeafVerdict, ...]:
+    """The questions that kept an answer from being the one that is wanted."""
+    if isinstance(verdict, LeafVerdict):
+        return (verdict,)
+    if verdict.combines == "not":
+        return _decisive(verdict.parts[0], wanted=not wanted)
+    if (verdict.combines == "any") is wanted:  # one part would have done: none did
+        return tuple(leaf for part in verdict.parts for leaf in _decisive(part, wanted=wanted))
+    return _decisive(next(part for part in verdict.parts if part.verdict is verdict.verdict), wanted=wanted)

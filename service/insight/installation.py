@@ -9,6 +9,7 @@ from service.sources import SOURCES
 from service.store import Store, overview
 from service.store.levels import Levels, levels
 from service.store.overview import Minute
+from service.store.records import ENDED
 
 _RECENT = 5
 """Minutes."""
@@ -38,11 +39,12 @@ class Installation(Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...]
     accepted: tuple[int, ...]
     ended: tuple[int, ...]
-    """Runs that ended, in whatever way."""
+    """Runs that ended, in whatever way; one that a person has retried is counted once, when it ended last."""
     retried: tuple[int, ...]
     """Goes at a run that failed and will be repeated."""
     died: tuple[int, ...]
-    """What became a dead letter: runs that failed, rules that could not be planned, deliveries that made no sense."""
+    """What became a dead letter: runs that failed, rules that could not be planned, deliveries that made no sense. Without
+    the runs that a person has retried since: how those ended last counts."""
     median_ms: tuple[int | None, ...]
     """By minute: within how long half of the runs had ended, from acceptance on; None where none ended."""
     slow_ms: int | None
@@ -60,7 +62,7 @@ async def installation(store: Store, *, now: int) -> Installation:
         levels=levels_now,
         sources=tuple(_source(name, minutes) for name in SOURCES),
         accepted=tuple(minute.total("accepted") for minute in minutes),
-        ended=tuple(minute.total("run") - minute.counts.get("run retrying", 0) for minute in minutes),
+        ended=tuple(sum(minute.counts.get(f"run {state}", 0) for state in ENDED) for minute in minutes),
         retried=tuple(minute.counts.get("run retrying", 0) for minute in minutes),
         died=tuple(minute.counts.get("run dead", 0) + minute.total("failed", "misfit") for minute in minutes),
         median_ms=tuple(overview.took_ms([minute], 0.5) for minute in minutes),

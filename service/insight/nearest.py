@@ -6,6 +6,9 @@ from service.engine.explain import ConditionVerdict, LeafVerdict
 from service.insight.spoken import value
 from service.insight.verdicts import Explained, Explanation
 
+_MOST_NAMED = 3
+"""Of the questions of which one would have done."""
+
 
 def unmatched(explanation: Explanation | None) -> str:
     """Say why no rule did anything about an event. None: the rules of its day are not kept any more."""
@@ -36,6 +39,10 @@ def _stopped(one: Explained) -> str:
     verdict, by = one.verdict, one.verdict.stopped_by
     if verdict.matched:
         return f"in mode: {verdict.mode}"
-    if not isinstance(by, LeafVerdict):
+    if not isinstance(by, tuple):
         return "which broke"
-    return f"stopped by {by.path} ({'not in the event' if by.actual is UNSET else f'is {value(by.actual)}'})"
+    seen = [
+        f"{leaf.path} ({'not in the event' if leaf.actual is UNSET else f'is {value(leaf.actual)}'})" for leaf in by
+    ]
+    named = list(dict.fromkeys(seen))
+    return f"stopped by {', '.join(named[:_MOST_NAMED])}{', …' if len(named) > _MOST_NAMED else ''}"

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from service.engine import Preview, Problem
-from service.engine.explain import ConditionVerdict, LeafVerdict
+from service.engine.explain import ConditionVerdict, StoppedBy
 from service.engine.rule import Mode
 from service.insight.advice import advice
 from service.insight.masking import hide
@@ -160,8 +160,9 @@ class ToldVerdict(Struct, frozen=True, kw_only=True):
     conditions: ConditionVerdict | None
     """Every question and its answer, with the value's first 1000 bytes; null if the event is not of the rule's types, or the
     rule broke."""
-    stopped_by: LeafVerdict | Literal["event type", "error"] | None
-    """What kept the rule from matching."""
+    stopped_by: StoppedBy
+    """What kept the rule from matching: the first question that stood in the way, or, of an `any`, those of every part; or
+    that the rule is for other events; or that it broke."""
     failure: ToldFailure | None
     """Why a live rule that matched gives no run."""
 

@@ -97,7 +97,7 @@ def _shown(one: Explained, show: Show) -> Explained:
     verdict = msgspec.structs.replace(
         verdict,
         conditions=verdict.conditions and condition_shown(verdict.conditions),
-        stopped_by=leaf_shown(stopped) if isinstance(stopped, LeafVerdict) else stopped,
+        stopped_by=tuple(map(leaf_shown, stopped)) if isinstance(stopped, tuple) else stopped,
         failure=failure and msgspec.structs.replace(failure, message=show(failure.message, "message")),
     )
     steps = tuple(msgspec.structs.replace(step, args=bounded(show(step.args, ""), _ARGS_BYTES)) for step in one.steps)

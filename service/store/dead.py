@@ -90,9 +90,10 @@ async def retry(store: Store, letter: DeadLetter, *, expires_at: int, by: str = 
     pairs = ["state", "retrying", "reason", "", "message", "", "tries", 0, "expires_at", expires_at]
     pairs += ["died_of", letter.reason, "died_message", letter.message, "retried_by", by]
     args = ["", keys.DEAD_LETTER + letter.id, letter.id, letter.lane, letter.occurred_at, letter.member]
+    ledger, lane = keys.RUN + letter.run_key, keys.LANE + letter.lane
     revived = await store.run(
         "revive",
-        [keys.READY, keys.OWNERS, keys.DEAD, tickets.QUEUE, keys.RUN + letter.run_key, keys.LANE + letter.lane],
+        [keys.READY, keys.OWNERS, keys.DEAD, tickets.QUEUE, ledger, lane, keys.TALLY],
         args + tickets.bell(store) + pairs,
     )
     return bool(revived)

@@ -18,8 +18,9 @@ class Minute(Struct, frozen=True):
     counts: Mapping[str, int] = {}
     """`accepted|redelivered|overlapping|misfit <source>`: events. `live|shadow|failed <rule>`: rules that matched.
     `refused <source> <reason>`: deliveries that were turned away; both are words of ours, so there are few.
-    `run <state>`: goes at a run, by what they came to (`retrying`: will be tried again). `took <n>`: runs that ended at most
-    √2ⁿ ms after their event was accepted, and later than √2ⁿ⁻¹ ms; none that a person had retried."""
+    `run <state>`: goes at a run, by what they came to (`waiting`, `retrying`: it is to go on); of its ends only the last is
+    counted, since a retry by a person takes a death out of the minute that it was counted in. `took <n>`: runs whose first end
+    came at most √2ⁿ ms after their event was accepted, and later than √2ⁿ⁻¹ ms."""
 
     def total(self, *kinds: str) -> int:
         """Sum what was counted under some first words, over all sources, rules or states."""

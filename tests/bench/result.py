@@ -80,6 +80,7 @@ def _line(measure: str, row: Row, rounds: Sequence[dict[str, float]], *, judged:
 def table(result: Result, width: int) -> Table:
     """Show what was found, a block a measure; the spread where there is room for it."""
     rounds = f"{result.rounds} round{'s' if result.rounds > 1 else ''}"
+    rounds += " of less than the lines say (--quick measures nothing)" if result.quick else ""
     wide = width >= _WIDE
     shown = Table(title=f"medians of {rounds}, {result.machine.processor}, {result.machine.cores} cores", expand=True)
     shown.add_column("measure", ratio=1)

@@ -4,12 +4,13 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.bench.curve import Curve, Series, drawn
 from tests.bench.machine import this_machine
 from tests.bench.measure import Target
 from tests.bench.page import filled
-from tests.bench.result import Line, Result
+from tests.bench.result import Line, Result, table
 
 _SVG = "{http://www.w3.org/2000/svg}"
 
@@ -32,6 +33,11 @@ def _result() -> Result:
 def test_a_result_is_kept_as_it_was_found() -> None:
     result = _result()
     assert msgspec.json.decode(msgspec.json.encode(result), type=Result) == result
+
+
+def test_a_quick_round_does_not_claim_what_its_lines_say() -> None:
+    assert "less than the lines say" not in str(table(_result(), 100).title)
+    assert "1 round of less than the lines say" in str(table(replace(_result(), rounds=1, quick=True), 100).title)
 
 
 def test_the_page_gets_the_newest_result_and_keeps_everything_else() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from redis.asyncio import Redis
 
 from service import settings
 from service.cli import main
@@ -15,6 +16,7 @@ from service.dev.processes import embedded_redis
 from service.sandbox.state import Fault, Settings
 from service.store import Options, Store, open_store, rulesets
 from tests.sakari.rig import Rig, rigged, served
+from tests.system.conftest import until
 
 RULES = Path(__file__).parents[2] / "rules"
 
@@ -143,6 +145,27 @@ async def test_a_redis_that_would_lose_events_is_told_apart(tmp_path: Path) -> N
         await store.close()
         found = (await to_thread(told, REDIS_URL=url))["redis"]
     assert any(mark == "warn" and "may evict keys" in what for mark, what in found)
+
+
+async def test_which_replicas_may_confirm_what_is_not_on_their_disks_is_told(tmp_path: Path) -> None:
+    for name in ("primary", "replica"):
+        (tmp_path / name).mkdir()
+    async with embedded_redis(tmp_path / "primary") as url:
+        port = url.removesuffix("/0").rpartition(":")[2]
+        replica = embedded_redis(tmp_path / "replica", "--replicaof", "127.0.0.1", port, "--appendfsync", "everysec")
+        async with replica as other, Redis.from_url(url) as redis:
+
+            async def connected() -> bool:
+                return bool((await redis.info("replication"))["connected_slaves"])
+
+            await until(connected)
+            assert {mark for mark, _ in (await to_thread(told, REDIS_URL=url))["redis"]} == {"ok"}
+            waited_for = await to_thread(told, REDIS_URL=url, REPLICAS="1")
+            memory = await to_thread(told, REDIS_URL=url, REPLICAS="1", DURABILITY="memory")
+    ((mark, what),) = [found for found in waited_for["redis"] if found[0] != "ok"]
+    assert mark == "unchecked"
+    assert what.endswith(f"their primary does not know: {other.removeprefix('redis://').removesuffix('/0')}")
+    assert all(mark != "unchecked" for mark, _ in memory["redis"])
 
 
 def test_rules_are_told_as_lint_sees_them(tmp_path: Path) -> None:

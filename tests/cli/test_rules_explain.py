@@ -65,6 +65,16 @@ def test_an_unknown_answer_is_told_from_a_no(stage: Stage) -> None:
     assert "? contact.none = customer  no contact.none in the event  line 6  ← stopped it" in told
 
 
+def test_every_branch_of_an_any_that_failed_is_marked(stage: Stage) -> None:
+    branches = "any: [{ contact.stage: lead }, { contact.none: 1 }]"
+    (event,) = stage.accept(stage.rules(a_rule().replace("contact.stage: customer", branches)), an_event())
+    told = stage.run("rules", "explain", event).output.splitlines()
+    assert [line.strip() for line in told if "stopped it" in line] == [
+        "✗ contact.stage = lead  is customer  line 6  ← stopped it",
+        "? contact.none = 1  no contact.none in the event  line 6  ← stopped it",
+    ]
+
+
 def test_json_holds_every_rule(stage: Stage) -> None:
     other = a_rule("other").replace("contact.updated", "contact.created")
     (event,) = stage.accept(stage.rules(a_rule(), other), an_event())

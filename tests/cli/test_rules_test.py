@@ -108,6 +108,15 @@ def test_a_rule_that_stayed_silent_tells_where_it_stopped(folder: Path) -> None:
     ) in run("test").output
 
 
+def test_a_rule_that_needed_one_of_several_tells_each_of_them(folder: Path) -> None:
+    (folder / "leads.yaml").write_text(RULE.replace("contact.stage: lead", "any: [contact.stage: lead, contact.b: 1]"))
+    (folder / "leads.test.yaml").write_text(CASES.replace("contact.stage: lead", "contact.stage: led"))
+    assert (
+        '      stopped at rules/leads.yaml:6 by `contact.stage` eq lead: it is "led"\n'
+        "      stopped at rules/leads.yaml:6 by `contact.b` eq 1: the event does not carry it\n"
+    ) in run("test").output
+
+
 @pytest.mark.parametrize("path", ["rules", "rules/leads.yaml", "rules/leads.test.yaml"])
 @pytest.mark.usefixtures("folder")
 def test_a_topic_is_named_by_either_of_its_files(path: str) -> None:

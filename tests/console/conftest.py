@@ -14,6 +14,7 @@ from msgspec import Struct
 from service import app
 from service.actions import ACTIONS
 from service.engine import RuleSet, load, plan, read_folder
+from service.ingress.wanted import WANTED
 from service.model import Event, Misfit
 from service.settings import read
 from service.store import Store, accept, lanes, rulesets
@@ -78,7 +79,7 @@ async def browsing(redis_url: str, store: Store, folder: Path, **other: str) -> 
     (folder / "rules" / "r.yaml").write_text(RULES)
     given = {"SLUICE_RULES": str(folder / "rules"), "SLUICE_VIEWER_TOKEN": "viewer", **other}
     environ = environment(redis_url, folder, **given)
-    ingress = app.create_app(read(app.WANTED, environ))
+    ingress = app.create_app(read(WANTED, environ))
     rule_set = load(read_folder(folder / "rules"), ACTIONS).rule_set
     transport = httpx.ASGITransport(cast("Any", ingress))
     async with (

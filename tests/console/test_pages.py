@@ -50,6 +50,14 @@ async def test_a_story_says_why_a_rule_did_not_fire(browser: Browser) -> None:
     assert "only recorded" in page
 
 
+async def test_every_branch_of_which_one_would_have_done_is_marked(browser: Browser) -> None:
+    await browser.sign_in()
+    (event,) = await browser.accept(an_event())
+    text = rules_text(a_rule("mine").replace("contact.stage: customer", "any: [contact.stage: lead, contact.none: 1]"))
+    page = (await browser.post("/playground/result", {"text": text, "event": event})).text
+    assert page.count("this stopped the rule") == 2
+
+
 async def test_an_event_without_a_run_says_which_rule_was_nearest(browser: Browser) -> None:
     await browser.sign_in()
     (event,) = await browser.accept(an_event(stage="x"))

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import click
 import pytest
 import yaml
 from msgspec.structs import fields
@@ -10,6 +11,7 @@ from msgspec.structs import fields
 from service import app
 from service.cli import main
 from service.errors import SettingsError
+from service.ingress.wanted import WANTED as SERVES
 from service.sandbox.state import Settings as Sandbox
 from service.settings import SakariSettings, WorkSettings, read
 from service.worker import main as worker
@@ -17,7 +19,7 @@ from tests.deploy.manifests import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-WANTED: dict[str, dict[Any, str]] = {"ingress": dict(app.WANTED), "worker": dict(worker.WANTED)}
+WANTED: dict[str, dict[Any, str]] = {"ingress": dict(SERVES), "worker": dict(worker.WANTED)}
 DEMO = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / "deploy" / "demo.env").read_text(), re.MULTILINE))
 
 
@@ -110,7 +112,7 @@ def _listed(process: str) -> list[tuple[str, str | int | None]]:
 
 def test_commands_exist() -> None:
     ours = {name: service["command"][0] for name, service in SERVICES.items() if service["image"] == "sluice"}
-    assert set(ours.values()) <= set(main.commands)
+    assert set(ours.values()) <= set(main.list_commands(click.Context(main)))
     assert set(ours) == {"ingress", "worker", "sandbox"}
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from service import app
 from service.cli import main
+from service.ingress.wanted import WANTED as SERVES
 from service.sandbox.app import HANDLERS
 from service.settings import Found, IngressSettings, read, unknown
 from service.store import Options
@@ -33,7 +35,7 @@ from tests.system.conftest import environment
 
 EVERYWHERE = pytest.mark.parametrize("choice", [FILES, *OVERLAYS])
 IN_OVERLAYS = pytest.mark.parametrize("choice", OVERLAYS)
-WANTED: dict[str, Mapping[Any, str]] = {"ingress": app.WANTED, "worker": worker.WANTED}
+WANTED: dict[str, Mapping[Any, str]] = {"ingress": SERVES, "worker": worker.WANTED}
 MARGIN_S = 5
 NAMED = {"SLUICE_SAKARI_ACCOUNTS": "sales"}
 """The account that a component adds."""
@@ -59,7 +61,7 @@ def _external(doc: Doc) -> set[str]:
 
 
 def test_every_setting_in_a_manifest_is_one() -> None:
-    known: dict[Any, str] = {**app.WANTED, **worker.WANTED}
+    known: dict[Any, str] = {**SERVES, **worker.WANTED}
     for path in [*files(), *(ROOT / "deploy").rglob("kustomization.yaml")]:
         names = dict.fromkeys(re.findall(r"\bSLUICE_[A-Z0-9_]+\b", path.read_text()), "")
         assert unknown(known, names | NAMED) == [], path
@@ -156,7 +158,7 @@ def _probes(doc: Doc) -> dict[str, Any]:
 
 @EVERYWHERE
 def test_probes_hit_routes_that_exist(choice: str, tmp_path: Path) -> None:
-    settings = read(app.WANTED, environment("redis://127.0.0.1:1/0", tmp_path))
+    settings = read(SERVES, environment("redis://127.0.0.1:1/0", tmp_path))
     paths = {route.path for route in app.create_app(settings).routes} | {p for route in HANDLERS for p in route.paths}
     for doc in workloads(documents(choice)):
         for kind, probe in _probes(doc).items():
@@ -204,7 +206,7 @@ def test_images_start_a_command_of_sluice_and_mount_whole_folders(choice: str) -
     for doc in workloads(documents(choice)):
         for spec in containers(doc):
             if "sluice" in spec["image"]:
-                assert spec["args"][0] in main.commands, title(doc)
+                assert spec["args"][0] in main.list_commands(click.Context(main)), title(doc)
                 assert "command" not in spec, "the entry point is the image's"
             assert not any("subPath" in mount for mount in spec["volumeMounts"]), "a subPath is never updated"
 

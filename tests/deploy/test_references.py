@@ -9,6 +9,7 @@ import yaml
 
 from service import app
 from service.engine.folder import is_rule_file
+from service.ingress.wanted import WANTED
 from service.settings import read
 from tests import shipped
 from tests.deploy.manifests import (
@@ -171,7 +172,7 @@ def _public_url(docs: tuple[Doc, ...]) -> str:
 @EVERYWHERE
 def test_routes_lead_to_webhooks_and_nowhere_else(choice: str, tmp_path: Path) -> None:
     docs = documents(choice)
-    settings = read(app.WANTED, environment("redis://127.0.0.1:1/0", tmp_path))
+    settings = read(WANTED, environment("redis://127.0.0.1:1/0", tmp_path))
     paths = {route.path for route in app.create_app(settings).routes}
     prefixes = {
         m["path"]["value"] for doc in of_kind(docs, "HTTPRoute") for r in doc["spec"]["rules"] for m in r["matches"]

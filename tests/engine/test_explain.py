@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given, settings
+from hypothesis.strategies import booleans
 
 from service.engine import explain
 from service.engine.condition import All, Condition, Leaf, Not
@@ -53,15 +54,15 @@ def with_condition(rule_set: RuleSet, when: Condition) -> RuleSet:
     return msgspec.structs.replace(rule_set, rules=rules, index=build_index(rules))
 
 
-def flips_until_it_fires(rule_set: RuleSet, seen: Event) -> int:
-    """How many named questions must be answered otherwise until the rule fires."""
+def flips_until_it_fires(rule_set: RuleSet, seen: Event, *, last: bool = False) -> int:
+    """How many named questions must be answered otherwise until the rule fires, each time the first, or the last, of them."""
     for number in range(leaves(rule_set.rules[0].when) + 1):
         (verdict,) = explain(rule_set, seen, NOW)
         if verdict.matched:
             return number
-        assert isinstance(verdict.stopped_by, LeafVerdict)
+        assert isinstance(verdict.stopped_by, tuple)
         assert verdict.conditions is not None
-        way = way_to(verdict.stopped_by, verdict.conditions)
+        way = way_to(verdict.stopped_by[-1 if last else 0], verdict.conditions)
         assert way is not None
         rule_set = with_condition(rule_set, flipped(rule_set.rules[0].when, way))
     raise AssertionError("the questions that were named did not stop it")
@@ -69,10 +70,10 @@ def flips_until_it_fires(rule_set: RuleSet, seen: Event) -> int:
 
 @pytest.mark.no_cover
 @settings(max_examples=300)
-@given(WHEN, EVENTS)
-def test_answering_what_stopped_a_rule_the_other_way_makes_it_fire(when: str, seen: Event) -> None:
+@given(WHEN, EVENTS, booleans())
+def test_answering_what_stopped_a_rule_the_other_way_makes_it_fire(when: str, seen: Event, last: bool) -> None:
     rule_set = rules_of(rule(when, event="[contact.updated, contact.created, deal.updated]"))
-    flips_until_it_fires(rule_set, seen)
+    flips_until_it_fires(rule_set, seen, last=last)
 
 
 def test_where_only_one_question_is_wrong_one_flip_is_enough() -> None:

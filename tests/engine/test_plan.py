@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from service.engine import RuleSet, explain, load, plan
 from service.engine.condition import evaluate
-from service.engine.explain import LeafVerdict
 from service.engine.index import build_index, candidates
 from service.engine.rule import Rule
 from service.engine.scope import EventScope
@@ -127,25 +126,33 @@ def test_an_explanation_names_every_question_and_the_one_that_stopped_the_rule()
             ]},
         ],
     }  # fmt: skip
-    assert isinstance(verdict.stopped_by, LeafVerdict)
-    assert verdict.stopped_by.path == "contact.b"
+    assert isinstance(verdict.stopped_by, tuple)
+    assert [leaf.path for leaf in verdict.stopped_by] == ["contact.a", "contact.b"]
 
 
 @pytest.mark.parametrize(
-    ("when", "path"),
+    ("when", "named"),
     [
-        ("{ contact.a: 2, contact.b: 1 }", "contact.a"),
-        ("{ contact.none: 1, contact.a: 2 }", "contact.a"),
-        ("{ any: [{ contact.a: 2 }, { contact.a: 3 }] }", "contact.a"),
-        ("{ not: { contact.a: 1, contact.b: 2 } }", "contact.a"),
-        ("{ not: [{ contact.a: 7 }, { contact.b: 2 }] }", "contact.b"),
-        ("{ not: { not: { contact.b: 7 } } }", "contact.b"),
+        ("{ contact.a: 2, contact.b: 1 }", "a 2"),
+        ("{ contact.none: 1, contact.a: 2 }", "a 2"),
+        ("{ any: [{ contact.a: 2 }, { contact.a: 3 }] }", "a 2, a 3"),
+        ("{ any: [{ contact.a: 1, contact.b: 3 }, { contact.a: 2, contact.b: 4 }] }", "b 3, a 2"),
+        (
+            "{ contact.b: 2, any: [{ contact.none: 3 }, { any: [{ contact.a: 4 }, { contact.b: 5 }] }] }",
+            "none 3, a 4, b 5",
+        ),
+        ("{ contact.b: 1, any: [{ contact.a: 2 }, { contact.a: 3 }] }", "b 1"),
+        ("{ not: { contact.a: 1, contact.b: 2 } }", "a 1, b 2"),
+        ("{ not: [{ contact.a: 7 }, { contact.b: 2 }] }", "b 2"),
+        ("{ not: [{ contact.a: 1 }, { contact.b: 2 }] }", "a 1"),
+        ("{ not: { not: { contact.b: 7 } } }", "b 7"),
+        ("{ not: { not: { any: [{ contact.a: 7 }, { contact.b: 7 }] } } }", "a 7, b 7"),
     ],
 )
-def test_the_first_question_that_decided(when: str, path: str) -> None:
+def test_the_questions_that_decided_are_the_first_or_all_of_which_one_would_have_done(when: str, named: str) -> None:
     (verdict,) = explain(rules_of(rule(when)), event({"contact.a": 1, "contact.b": 2}), NOW)
-    assert isinstance(verdict.stopped_by, LeafVerdict)
-    assert verdict.stopped_by.path == path
+    assert isinstance(verdict.stopped_by, tuple)
+    assert ", ".join(f"{leaf.path.partition('.')[2]} {leaf.expected}" for leaf in verdict.stopped_by) == named
 
 
 def test_a_rule_for_other_events_says_so() -> None:

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from service import app
 from service.ingress.complaints import Complaints
+from service.ingress.wanted import WANTED
 from service.settings import read
 from tests.system.conftest import environment
 
@@ -45,7 +46,7 @@ def test_what_was_not_stored_is_a_problem_for_a_minute_and_what_was_refused_is_n
 
 
 async def test_a_503_and_a_401_leave_their_reason_in_the_log_and_the_first_in_readyz(tmp_path: Path) -> None:
-    settings = read(app.WANTED, environment("redis://127.0.0.1:1/0", tmp_path))
+    settings = read(WANTED, environment("redis://127.0.0.1:1/0", tmp_path))
     (route,) = (route for route in app.make_routes(settings) if route.path == "/webhooks/hubspot")
     transport = httpx.ASGITransport(app.create_app(settings))
     with capture_logs() as logs:

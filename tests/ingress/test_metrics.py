@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service import app
 from service.ingress.receive import receive
+from service.ingress.wanted import WANTED
 from service.settings import IngressSettings, read
 from service.sources.delivery import Delivery, Route
 from service.store import Store, keys
@@ -23,7 +24,7 @@ from tests.system.conftest import environment, hubspot, silent_redis
 @contextlib.asynccontextmanager
 async def _ingress(redis_url: str, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The ingress itself, without its chores: a client that talks to it within this process."""
-    ingress = app.create_app(read(app.WANTED, environment(redis_url, folder)))
+    ingress = app.create_app(read(WANTED, environment(redis_url, folder)))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(ingress),
         base_url="http://sluice",
@@ -86,14 +87,14 @@ async def test_redis_is_not_asked_again_within_two_seconds(store: Store, redis_u
 
 @pytest.fixture
 def route(redis_url: str, tmp_path: Path) -> Route:
-    routes = app.make_routes(read(app.WANTED, environment(redis_url, tmp_path)))
+    routes = app.make_routes(read(WANTED, environment(redis_url, tmp_path)))
     return next(route for route in routes if route.path == "/webhooks/hubspot")
 
 
 async def test_deliveries_tell_their_lag_their_tries_and_their_time(
     store: Store, redis_url: str, tmp_path: Path, route: Route
 ) -> None:
-    settings = read(app.WANTED, environment(redis_url, tmp_path))
+    settings = read(WANTED, environment(redis_url, tmp_path))
     desk = app.make_desk(settings.of(IngressSettings), store)
     late = hubspot(1, occurredAt=desk.now() - 100_000, attemptNumber=2)
     async with _ingress(redis_url, tmp_path) as client:

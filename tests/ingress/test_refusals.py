@@ -10,6 +10,7 @@ import httpx
 from service import app
 from service.console.words import REFUSALS
 from service.ingress import refusals, webhook
+from service.ingress.wanted import WANTED
 from service.insight.installation import installation
 from service.observe.metrics import DELIVERIES
 from service.settings import read
@@ -62,7 +63,7 @@ async def test_while_redis_is_away_it_waits(store: Store) -> None:
 
 
 async def test_an_ingress_tells_by_itself(store: Store, redis_url: str, tmp_path: Path) -> None:
-    ingress = app.create_app(read(app.WANTED, environment(redis_url, tmp_path)))
+    ingress = app.create_app(read(WANTED, environment(redis_url, tmp_path)))
     transport = httpx.ASGITransport(ingress)
     async with ingress.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://sluice") as client:
         assert (await client.post("/webhooks/hubspot", content=b"[]")).status_code == 401

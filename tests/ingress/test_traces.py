@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from service import app
 from service.errors import StoreUnavailable, Unverified
 from service.ingress.receive import Answer, Desk, receive
+from service.ingress.wanted import WANTED
 from service.settings import IngressSettings, read
 from service.sources.delivery import Delivery, Route
 from service.store import Options, Store, lanes, open_store
@@ -29,7 +30,7 @@ class Door:
     """The ingress without HTTP."""
 
     def __init__(self, store: Store, folder: Path) -> None:
-        settings = read(app.WANTED, environment("redis://127.0.0.1:1/0", folder))
+        settings = read(WANTED, environment("redis://127.0.0.1:1/0", folder))
         self.routes: dict[str, Route] = {route.path: route for route in app.make_routes(settings)}
         self.desk: Desk = app.make_desk(settings.of(IngressSettings), store)
 

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from service import app
 from service.ingress.bodies import Bodies
+from service.ingress.wanted import WANTED
 from service.ingress.webhook import Ingress, webhook
 from service.settings import IngressSettings, read
 from service.sources.delivery import Normalised, Verified
@@ -26,7 +27,7 @@ def _breaks(_: Verified) -> Normalised:
 @pytest.fixture
 async def broken(store: Store, redis_url: str, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an ingress whose source has a fault."""
-    settings = read(app.WANTED, environment(redis_url, tmp_path))
+    settings = read(WANTED, environment(redis_url, tmp_path))
     (route,) = (route for route in app.make_routes(settings) if route.path == PATH)
     faulty = replace(route, verify=lambda delivery: Verified(delivery, "v3"), normalise=_breaks)
     desk = app.make_desk(settings.of(IngressSettings), store)
@@ -51,7 +52,7 @@ async def test_what_is_not_posted_is_not_read_and_ends_the_connection(broken: ht
 
 
 async def test_a_path_with_a_slash_behind_it_leads_to_the_same_handler(redis_url: str, tmp_path: Path) -> None:
-    ingress = app.create_app(read(app.WANTED, environment(redis_url, tmp_path)))
+    ingress = app.create_app(read(WANTED, environment(redis_url, tmp_path)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(ingress), base_url="http://sluice") as client:
         answers = [await client.post(path, content=b"[]") for path in (PATH, f"{PATH}/")]
     assert [(answer.status_code, answer.json()["error"]) for answer in answers] == [(401, "missing_signature")] * 2

@@ -1,6 +1,7 @@
 """Why nothing was done about an event, in one line."""
 
 import pytest
+from msgspec.structs import replace
 
 from service.actions import ACTIONS
 from service.engine import load
@@ -28,6 +29,25 @@ FAR = a_rule("far", stage="lead").replace("source: hubspot", "source: pipedrive"
             [a_rule("one").replace("contact.stage: customer", "contact.tier: gold")],
             an_event(),
             "no rule matched; nearest: one, stopped by contact.tier (not in the event)",
+        ),
+        (
+            [
+                a_rule("one").replace(
+                    "contact.stage: customer", "any: [contact.tier: x, contact.stage: x, contact.stage: y]"
+                )
+            ],
+            an_event(),
+            "no rule matched; nearest: one, stopped by contact.tier (not in the event), contact.stage (is customer)",
+        ),
+        (
+            [
+                a_rule("one").replace(
+                    "contact.stage: customer",
+                    "any: [contact.id: 1, contact.stage: 1, contact.phone: 1, contact.email: 1]",
+                )
+            ],
+            replace(an_event(), values={"contact.id": "7", "contact.stage": "x", "contact.phone": "+15550100123"}),
+            "no rule matched; nearest: one, stopped by contact.id (is 7), contact.stage (is x), contact.phone (is •••), …",
         ),
     ],
 )

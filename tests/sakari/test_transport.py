@@ -86,6 +86,45 @@ async def tls_server(folder: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", received
 
 
+@contextlib.asynccontextmanager
+async def forward_server(folder: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server that answers before it is asked: its answer goes out with the last bytes of each handshake.
+
+    Up to TLS 1.2 a server has the last word of it, so that who has shaken hands has that answer too, and not a moment
+    later. Gives its URL, and what it was asked over each connection.
+    """
+    (folder / "self-signed.pem").write_text(CERTIFICATE)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(folder / "self-signed.pem")
+    asked: list[bytes] = []
+    serving: list[asyncio.Task[None] | None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls, number = context.wrap_bio(incoming, outgoing, server_side=True), None
+        while received := await reader.read(65536):
+            incoming.write(received)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+                if number is None:
+                    number = len(asked)
+                    asked.append(b"")
+                    tls.write(DONE)
+                if more := tls.read():
+                    asked[number] += more
+                else:
+                    tls.unwrap()
+            writer.write(outgoing.read())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, asyncio.timeout(20):
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+        await asyncio.gather(*filter(None, serving))  # the other end has closed every connection
+
+
 async def test_a_certificate_that_nobody_vouches_for_is_not_spoken_to(tmp_path: Path) -> None:
     async with tls_server(tmp_path) as (url, received), connect(url) as line:
         with pytest.raises(Retryable) as caught:
@@ -152,6 +191,21 @@ async def test_an_answer_that_nobody_asked_for_is_no_answer_to_the_next_call(rig
         assert await sakari.write_attributes("contacts", {"late": True}) == {"success": True, "data": {}}
     assert [request.endswith(b'{"late":true}') for request in requests] == [False, False, False, True]
     assert len(ends) == 4, "the three that were spoken on are closed, and one is opened"
+
+
+async def test_a_server_that_speaks_first_on_every_connection_is_given_up_and_asked_nothing(
+    rig: Rig, tmp_path: Path
+) -> None:
+    await rig.tokens.get()
+    async with forward_server(tmp_path) as (url, asked), connect(url, connections=3) as line:
+        transport: Any = line.transport
+        transport._session = session = transport._open()
+        session.connector._ssl = ssl.create_default_context(cadata=CERTIFICATE)
+        with pytest.raises(Retryable) as caught:
+            await Sakari(line, "demo", rig.tokens).write_attributes("contacts", {"never": True})
+        assert session.connector._conns == {}, "none of them is kept"
+    assert caught.value.reason == "unreachable"
+    assert asked == [b""] * 4, "as many as may be open, and one that is new"
 
 
 async def test_a_read_is_sent_once_because_pace_and_circuit_count_it_once(rig: Rig) -> None:

@@ -104,15 +104,26 @@ async def test_a_retried_run_keeps_why_it_died_and_who_had_it_retried(store: Sto
     assert (await journal.ledger(store, "f-1/r1")).died_of == "http_400"
 
 
-async def test_a_retried_run_counts_as_ended_but_not_for_how_long_runs_take(store: Store, make_plan: MakePlan) -> None:
+async def test_a_retried_run_counts_by_its_last_end_and_takes_as_long_as_to_its_first(
+    store: Store, make_plan: MakePlan
+) -> None:
     one = await _bury(store, make_plan, "1", "http_400")
-    before = await _tallied(store)
+    died = await _tallied(store)
+    assert died["run dead"] == 1
     await dead.settle(store, "retry", [one], now=NOW, by="console")
+    assert await _tallied(store) == died | {"run dead": 0}
+    assert await dead.settle(store, "retry", [one], now=NOW, by="console") == dead.Settled(done=0, gone=1, refused=0)
     (lane,) = await lanes.claim(store, 1)
     await lanes.end_run(store, lane, Notes({"state": "done"}))
-    after = await _tallied(store)
-    assert after.pop("run done") == 1
-    assert after == before
+    assert await _tallied(store) == died | {"run dead": 0, "run done": 1}
+
+
+async def test_a_death_of_long_ago_leaves_no_tally_behind(store: Store, make_plan: MakePlan) -> None:
+    one = await _bury(store, make_plan, "1", "http_400")
+    (tally,) = [key async for key in store.redis.scan_iter(keys.TALLY + "*")]
+    await store.redis.delete(tally)  # as its expiry does after two hours
+    await dead.settle(store, "retry", [one], now=NOW, by="console")
+    assert await _tallied(store) == {}
 
 
 async def _tallied(store: Store) -> dict[str, int]:

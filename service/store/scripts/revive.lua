@@ -1,12 +1,15 @@
 -- Put the run of a dead letter back into its lane, at its old place, and forget the letter. The ledger counts `retries`, and
--- keeps when the last one was.
+-- keeps when the last one was. The tallies count a run by its last end: this death is taken out of the minute it was in.
 --
--- KEYS  ready, owners, dead, arq queue, the run's ledger, the lane
+-- KEYS  ready, owners, dead, arq queue, the run's ledger, the lane, prefix of the tallies
 -- ARGV  now | '' · dead letter key · dead letter id · lane · occurred_at · member
 --       ticket job · ticket ttl ms · lanes per ticket · most tickets · then ledger pairs
 -- Returns 1, or 0 if the letter is gone already (retried or dropped by somebody else).
 local now = clock(ARGV[1])
 if redis.call('DEL', ARGV[2]) == 0 then return 0 end
+local died_at = redis.call('ZSCORE', KEYS[3], ARGV[3])
+local tallied = died_at and KEYS[7] .. string.format('%d', math.floor(died_at / 60000))
+if tallied and redis.call('HEXISTS', tallied, 'run dead') == 1 then redis.call('HINCRBY', tallied, 'run dead', -1) end
 redis.call('ZREM', KEYS[3], ARGV[3])
 redis.call('ZADD', KEYS[6], ARGV[5], ARGV[6])
 redis.call('HINCRBY', KEYS[5], 'retries', 1)
