@@ -17,6 +17,7 @@ from service.actions import ACTIONS
 from service.console.desk import Desk as Console
 from service.console.router import console
 from service.console.session import Tokens
+from service.engine import COLLECT_AFTER
 from service.errors import StoreUnavailable
 from service.ingress import refusals
 from service.ingress.admin.router import admin, describe
@@ -35,7 +36,7 @@ from service.observe import logs, trace_config, traces
 from service.settings import Found, IngressSettings, StoreSettings
 from service.sources.delivery import Delivery, Route, Verified
 from service.store import Store, durability, open_store, why_silent
-from service.worker.main import COLLECT_AFTER, options
+from service.store.options import options
 
 log = structlog.get_logger("sluice.ingress")
 

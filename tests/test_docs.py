@@ -15,7 +15,7 @@ from service.cli.suite import recorded
 from service.dev import actions_page
 from service.engine import cover, examine, judge_all, load, read_cases, render
 from service.ingress.wanted import WANTED
-from service.worker import main as worker
+from service.worker.wanted import WANTED as WORKS
 from tests import shipped
 
 ROOT = Path(__file__).parents[1]
@@ -102,8 +102,8 @@ def test_the_pages_of_the_actions_are_fresh() -> None:
 def test_the_readme_names_every_setting_and_no_other() -> None:
     wanted = {
         prefix + field.name.upper()
-        for kind, prefix in [*WANTED.items(), *worker.WANTED.items()]
-        for field in msgspec.structs.fields(kind)  # type: ignore[arg-type]
+        for kind, prefix in [*WANTED.items(), *WORKS.items()]
+        for field in msgspec.structs.fields(kind)
     }
     table = (ROOT / "README.md").read_text().partition("## Configuration")[2].partition("## Where")[0]
     assert set(re.findall(r"`((?:SLUICE|OTEL)_[A-Z0-9_]+)`", table)) == wanted

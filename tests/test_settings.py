@@ -12,7 +12,7 @@ from service import settings
 from service.errors import SettingsError
 from service.ingress.wanted import WANTED as SERVES
 from service.settings import ClientSettings, IngressSettings, SakariSettings, StoreSettings, WorkSettings, read
-from service.worker import main as worker
+from service.worker.wanted import WANTED as WORKS
 
 
 class Example(Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ def test_every_fault_is_named_at_once() -> None:
     assert problems[0] == "X_URL is not set (nor X_URL_FILE)"
 
 
-@pytest.mark.parametrize("wanted", [SERVES, worker.WANTED], ids=["serve", "work"])
+@pytest.mark.parametrize("wanted", [SERVES, WORKS], ids=["serve", "work"])
 def test_an_empty_environment_is_told_everything_that_is_missing(wanted: Mapping[Any, str]) -> None:
     text = "\n".join(_problems({"SLUICE_CLAIM_HOURS": "many"}, wanted))
     required = {
@@ -222,7 +222,7 @@ WORK = {
 def test_what_a_named_account_lacks_is_named(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hidden")
     given = {**WORK, "SLUICE_SAKARI_ACCOUNTS": "sales,support", "SLUICE_SAKARI_SALES_RATE": "0"}
-    problems = _problems({**given, "SLUICE_SAKARI_SALES_CLIENT_SECRET_FILE": str(tmp_path / "secret")}, worker.WANTED)
+    problems = _problems({**given, "SLUICE_SAKARI_SALES_CLIENT_SECRET_FILE": str(tmp_path / "secret")}, WORKS)
     assert [problem.split()[0] for problem in problems] == [
         "SLUICE_SAKARI_SALES_ACCOUNT_ID",
         "SLUICE_SAKARI_SALES_CLIENT_ID",
@@ -235,18 +235,18 @@ def test_what_a_named_account_lacks_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["default", "Sales", "2nd", "sales-team"])
 def test_a_name_that_no_account_can_have_is_named(name: str) -> None:
-    (problem,) = _problems({**WORK, "SLUICE_SAKARI_ACCOUNTS": name}, worker.WANTED)
+    (problem,) = _problems({**WORK, "SLUICE_SAKARI_ACCOUNTS": name}, WORKS)
     assert problem.startswith(f"SLUICE_SAKARI_ACCOUNTS: `{name}` cannot")
 
 
 def test_the_settings_of_a_named_account_are_no_typos_but_those_of_an_unnamed_one_are() -> None:
     environ = {**WORK, "SLUICE_SAKARI_ACCOUNTS": "sales", "SLUICE_SAKARI_SALES_RATE": "2"}
-    assert settings.unknown(worker.WANTED, environ) == []
-    (told,) = settings.unknown(worker.WANTED, {**environ, "SLUICE_SAKARI_SALE_RATE": "2"})
+    assert settings.unknown(WORKS, environ) == []
+    (told,) = settings.unknown(WORKS, {**environ, "SLUICE_SAKARI_SALE_RATE": "2"})
     assert told == "SLUICE_SAKARI_SALE_RATE is no setting of Sluice; did you mean SLUICE_SAKARI_SALES_RATE?"
 
 
 def test_no_secret_of_a_named_account_is_in_a_repr() -> None:
     named = {name.replace("SAKARI_", "SAKARI_SALES_"): value for name, value in WORK.items() if "SAKARI" in name}
-    found = read(worker.WANTED, {**WORK, **named, "SLUICE_SAKARI_ACCOUNTS": "sales"})
+    found = read(WORKS, {**WORK, **named, "SLUICE_SAKARI_ACCOUNTS": "sales"})
     assert "hidden" not in repr(found) + repr(found.named)

@@ -18,14 +18,15 @@ from service.ingress.wanted import WANTED
 from service.model import DEFAULT_ACCOUNT
 from service.settings import AccountsSettings, Found, IngressSettings, SakariSettings, StoreSettings
 from service.store import Store, durability, open_store, rulesets, why_silent
-from service.worker import main as worker
+from service.store.options import options
+from service.worker.wanted import WANTED as WANTED_BY_WORK
 
 Environ = Mapping[str, str]
 Mark = Literal["ok", "warn", "bad", "unchecked"]
 
 _ROLES: dict[str, tuple[Mapping[Any, str], Callable[[Found], list[str]]]] = {
     "sluice serve": (WANTED, app.faults),
-    "sluice work": (worker.WANTED, lambda _: []),
+    "sluice work": (WANTED_BY_WORK, lambda _: []),
 }
 ACCOUNTS = {SakariSettings: "SLUICE_SAKARI_", AccountsSettings: "SLUICE_SAKARI_"}
 """Settings of the accounts of Sakari, and their prefixes."""
@@ -67,7 +68,7 @@ async def check_redis(environ: Environ) -> AsyncIterator[Finding]:
         yield Finding("redis", "unchecked", "there is no usable SLUICE_REDIS_URL", "see settings")
         return
     wanted = found.of(StoreSettings)
-    store = open_store(wanted.redis_url, worker.options(wanted), timeout_s=3.0)
+    store = open_store(wanted.redis_url, options(wanted), timeout_s=3.0)
     try:
         async for finding in _redis(store):
             yield finding
@@ -121,7 +122,7 @@ async def _last_rules(environ: Environ) -> Mapping[str, str] | None:
     if found is None:
         return None
     wanted = found.of(StoreSettings)
-    store = open_store(wanted.redis_url, worker.options(wanted), timeout_s=3.0)
+    store = open_store(wanted.redis_url, options(wanted), timeout_s=3.0)
     try:
         kept = await rulesets.in_force(store)
     except (RedisError, OSError, TimeoutError):

@@ -10,7 +10,7 @@ from service.errors import SettingsError
 from service.ingress import server
 from service.ingress.wanted import WANTED
 from service.observe import logs
-from service.worker import main as worker
+from service.worker.wanted import WANTED as WANTED_BY_WORK
 
 
 @click.command()
@@ -19,7 +19,7 @@ def serve() -> None:
     logs.configure()
     try:
         found = settings.read(WANTED, more_faults=app.faults)
-        warn_of_typos({**WANTED, **worker.WANTED})
+        warn_of_typos({**WANTED, **WANTED_BY_WORK})
         asyncio.run(app.check(found))
     except SettingsError as error:
         tell_settings(error)

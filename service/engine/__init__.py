@@ -19,13 +19,14 @@ from service.engine.mutate import Mutant
 from service.engine.plan import plan
 from service.engine.preview import Preview, preview, same_calls, same_steps
 from service.engine.problem import Problem, render
-from service.engine.quiet import collector_paused
+from service.engine.quiet import COLLECT_AFTER, collector_paused
 from service.engine.rule import Rule, Step
 from service.engine.rule_set import RuleSet
 from service.engine.scope import StepScope
 from service.engine.yaml_scalars import plain_scalar
 
 __all__ = [
+    "COLLECT_AFTER",
     "ActionKind",
     "Case",
     "Cases",

@@ -123,10 +123,11 @@ class Connections(httpx.AsyncBaseTransport):
 
 
 class _Silent(aiohttp.TCPConnector):
-    """Gives out only connections on which nothing has come that nobody asked for.
+    """Gives out only connections on which nothing has come so far that nobody asked for.
 
     Such bytes (a server's 408 for having been idle too long, say) would be taken for the answer to the next call, which
-    would be told done before a byte of it has left: aiohttp only looks whether the connection is still there.
+    would be told done before a byte of it has left: aiohttp only looks whether the connection is still there. What comes
+    while a call is on its way nobody can tell from its answer.
     """
 
     async def connect(

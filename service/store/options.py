@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from service.settings import StoreSettings
+
 HOUR_MS = 3_600_000
 TALLY_MS = 2 * HOUR_MS
 
@@ -31,3 +33,16 @@ class Options(Struct, frozen=True, kw_only=True):
     lanes_per_ticket: int = 16
     most_tickets: int = 8
     late_ms: int = 2_000
+
+
+def options(settings: StoreSettings) -> Options:
+    """Turn settings into what the store wants to know."""
+    return Options(
+        fsync=settings.durability == "fsync",
+        replicas=settings.replicas,
+        claim_ms=settings.claim_hours * HOUR_MS,
+        journal_length=settings.journal_length,
+        dead_ms=settings.dead_days * 24 * HOUR_MS,
+        lease_ms=settings.lease_s * 1000,
+        hold_ms=settings.lease_s * 1000,
+    )

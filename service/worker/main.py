@@ -17,13 +17,14 @@ from arq.worker import Worker
 from redis.exceptions import RedisError
 
 from service.actions import ACTIONS, Action
+from service.engine import COLLECT_AFTER
 from service.model import DEFAULT_ACCOUNT
 from service.observe import logs, trace_config, traces
 from service.sakari.client import Sakari
-from service.settings import AccountsSettings, Found, SakariSettings, StoreSettings, WorkSettings
-from service.store import Options, Store, durability, open_store, tickets
+from service.settings import Found, StoreSettings, WorkSettings
+from service.store import Store, durability, open_store, tickets
 from service.store.connection import pool
-from service.store.options import HOUR_MS
+from service.store.options import options
 from service.worker.accounts import open_accounts
 from service.worker.backoff import Backoff
 from service.worker.bell import Bell
@@ -32,19 +33,6 @@ from service.worker.drain import drain, sweep, tidy
 from service.worker.exposition import exposing
 
 log = structlog.get_logger("sluice.worker")
-
-WANTED = {
-    StoreSettings: "SLUICE_",
-    SakariSettings: "SLUICE_SAKARI_",
-    AccountsSettings: "SLUICE_SAKARI_",
-    WorkSettings: "SLUICE_",
-    trace_config.Config: "OTEL_",
-}
-"""The settings that `sluice work` reads, and their prefixes."""
-
-COLLECT_AFTER = 20_000
-"""New objects between two looks of the garbage collector. What a hundred lanes have in hand is no garbage: at
-Python's 700 the collector goes through it twice a run, for a twentieth of the CPU."""
 
 _TICKETS_AT_ONCE = 8
 _LONGEST_TICKET_S = 300
@@ -195,19 +183,6 @@ async def _wait_for_redis(desk: Desk) -> None:
             await asyncio.sleep(1)
         else:
             return
-
-
-def options(settings: StoreSettings) -> Options:
-    """Turn settings into what the store wants to know."""
-    return Options(
-        fsync=settings.durability == "fsync",
-        replicas=settings.replicas,
-        claim_ms=settings.claim_hours * HOUR_MS,
-        journal_length=settings.journal_length,
-        dead_ms=settings.dead_days * 24 * HOUR_MS,
-        lease_ms=settings.lease_s * 1000,
-        hold_ms=settings.lease_s * 1000,
-    )
 
 
 def make_desk(

@@ -11,8 +11,8 @@ import httpx
 from service import settings
 from service.model import DEFAULT_ACCOUNT
 from service.store import Options, open_store
-from service.worker import main as worker
 from service.worker.accounts import open_accounts
+from service.worker.wanted import WANTED
 from tests.bench.installed import a_far_side, a_redis, environment
 from tests.bench.measure import Measure, Place, Row
 
@@ -29,7 +29,7 @@ async def once(place: Place) -> dict[str, float]:
         far = await stack.enter_async_context(a_far_side(place.folder))
         store = open_store(url, Options())
         stack.push_async_callback(store.close)
-        found = settings.read(worker.WANTED, environment(url, far, place.folder))
+        found = settings.read(WANTED, environment(url, far, place.folder))
         sakari = (await open_accounts(stack, found, store))[DEFAULT_ACCOUNT]
         base = f"http://127.0.0.1:{far}"
         bare = await stack.enter_async_context(aiohttp.ClientSession(base))

@@ -23,6 +23,7 @@ def loaded(*arguments: str) -> set[str]:
     ("command", "needless"),
     [
         ("--version", {"service.store", "service.engine", "service.app", "litestar", "aiohttp", "arq", "redis"}),
+        ("serve --help", {"service.worker.main", "arq", "aiohttp", "service.sandbox"}),
         ("work --help", {"service.app", "service.console", "litestar", "service.sandbox"}),
         ("rules lint --help", {"service.app", "service.worker", "litestar", "aiohttp", "arq"}),
         ("events list --help", {"service.app", "service.worker", "litestar", "aiohttp", "arq"}),

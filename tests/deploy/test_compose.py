@@ -14,12 +14,12 @@ from service.errors import SettingsError
 from service.ingress.wanted import WANTED as SERVES
 from service.sandbox.state import Settings as Sandbox
 from service.settings import SakariSettings, WorkSettings, read
-from service.worker import main as worker
+from service.worker.wanted import WANTED as WORKS
 from tests.deploy.manifests import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-WANTED: dict[str, dict[Any, str]] = {"ingress": dict(SERVES), "worker": dict(worker.WANTED)}
+WANTED: dict[str, dict[Any, str]] = {"ingress": dict(SERVES), "worker": dict(WORKS)}
 DEMO = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / "deploy" / "demo.env").read_text(), re.MULTILINE))
 
 

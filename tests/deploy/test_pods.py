@@ -15,7 +15,7 @@ from service.ingress.wanted import WANTED as SERVES
 from service.sandbox.app import HANDLERS
 from service.settings import Found, IngressSettings, read, unknown
 from service.store import Options
-from service.worker import main as worker
+from service.worker.wanted import WANTED as WORKS
 from tests.deploy.manifests import (
     FILES,
     OVERLAYS,
@@ -35,7 +35,7 @@ from tests.system.conftest import environment
 
 EVERYWHERE = pytest.mark.parametrize("choice", [FILES, *OVERLAYS])
 IN_OVERLAYS = pytest.mark.parametrize("choice", OVERLAYS)
-WANTED: dict[str, Mapping[Any, str]] = {"ingress": SERVES, "worker": worker.WANTED}
+WANTED: dict[str, Mapping[Any, str]] = {"ingress": SERVES, "worker": WORKS}
 MARGIN_S = 5
 NAMED = {"SLUICE_SAKARI_ACCOUNTS": "sales"}
 """The account that a component adds."""
@@ -61,7 +61,7 @@ def _external(doc: Doc) -> set[str]:
 
 
 def test_every_setting_in_a_manifest_is_one() -> None:
-    known: dict[Any, str] = {**SERVES, **worker.WANTED}
+    known: dict[Any, str] = {**SERVES, **WORKS}
     for path in [*files(), *(ROOT / "deploy").rglob("kustomization.yaml")]:
         names = dict.fromkeys(re.findall(r"\bSLUICE_[A-Z0-9_]+\b", path.read_text()), "")
         assert unknown(known, names | NAMED) == [], path

@@ -10,7 +10,7 @@ from service.settings import SakariSettings, read
 from service.store import Store, keys
 from service.store.pace import states
 from service.worker.accounts import open_accounts
-from service.worker.main import WANTED
+from service.worker.wanted import WANTED
 from tests.sakari.rig import served
 
 ENVIRON = {

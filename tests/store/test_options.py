@@ -5,7 +5,7 @@ import pytest
 from service import settings
 from service.errors import SettingsError
 from service.settings import StoreSettings
-from service.worker.main import options
+from service.store.options import options
 
 URL = {"SLUICE_REDIS_URL": "redis://localhost"}
 
