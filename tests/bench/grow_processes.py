@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bench.curve import Curve, Series
 from tests.bench.deliveries import deliveries
-from tests.bench.end_to_end import throughput
+from tests.bench.end_to_end import LARGE, throughput
 from tests.bench.grow import points
 from tests.bench.installed import (
     Installed,
@@ -54,7 +54,7 @@ async def _worked(folder: Path, workers: int, events: int) -> float:
     async with AsyncExitStack() as stack:
         installed = await _installed(stack, folder, workers)
         await installed.warm_up(200)
-        seconds, _ = await throughput(installed, events, 100)
+        seconds, _ = await throughput(installed, events, LARGE)
         return events / seconds
 
 
