@@ -6,7 +6,7 @@ import gc
 import logging
 import random
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from signal import Signals
 from types import MappingProxyType
 from typing import Any
@@ -50,7 +50,7 @@ class TicketWorker(Worker):
         self._desk = desk
         self._bell = Bell(desk.store.redis)
         self._started: set[asyncio.Task[Any]] = set()
-        self._finishing: set[asyncio.Task[Any] | None] = set()
+        self._finishing: set[asyncio.Future[None]] = set()
         self.in_progress_timeout_s = desk.store.options.lease_ms / 1000
 
     async def main(self) -> None:
@@ -80,7 +80,7 @@ class TicketWorker(Worker):
             task.cancel()
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
         self.tasks.clear()
-        await asyncio.gather(*filter(None, self._finishing), return_exceptions=True)
+        await asyncio.gather(*self._finishing, return_exceptions=True)
         try:
             await super().close()
         except (RedisError, OSError) as error:
@@ -88,20 +88,18 @@ class TicketWorker(Worker):
             await self.pool.aclose(close_connection_pool=True)
 
     async def finish_job(self, *args: Any) -> None:
-        """Note the end of a job, in a task of its own: `close` waits for it."""
+        """Note the end of a job, in a task of its own that `close` waits for."""
         await self._noting(super().finish_job(*args))
 
     async def finish_failed_job(self, *args: Any) -> None:
         """Note that a job cannot be run, as `finish_job`."""
         await self._noting(super().finish_failed_job(*args))
 
-    async def _noting(self, note: Awaitable[None]) -> None:
-        task = asyncio.current_task()
-        self._finishing.add(task)
-        try:
-            await note
-        finally:
-            self._finishing.discard(task)
+    async def _noting(self, note: Coroutine[Any, Any, None]) -> None:
+        noted = asyncio.ensure_future(note)
+        self._finishing.add(noted)
+        noted.add_done_callback(self._finishing.discard)
+        await noted
 
     def handle_sig_wait_for_completion(self, signum: Signals) -> None:
         """Claim no new lanes; let what runs finish within the grace time."""
