@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench.result import Result, cells
+from tests.bench.result import Line, Result, cells, spread_of
 
 PAGE = Path("docs/performance.md")
 _PLACE = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -21,7 +21,7 @@ def filled(page: str, result: Result) -> str:
 
 
 def markdown(result: Result) -> str:
-    """A sentence on the machine, and a table for each measure."""
+    """A sentence on the machine, what was promised, and a table for each measure."""
     machine = result.machine
     load = ", ".join(f"{part:.1f}" for part in machine.load)
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
@@ -30,6 +30,7 @@ def markdown(result: Result) -> str:
         f"{machine.processor}, {machine.cores} cores, {machine.memory_gib:.0f} GiB, Linux {machine.kernel}.\n",
         f"Python {machine.python}, {machine.redis.partition(' sha')[0]}, {versions}.\n",
         *(f"Not measured: {reason}.\n" for reason in result.skipped),
+        *_promises([line for line in result.lines if line.met is not None]),
     ]
     for measure, lines in itertools.groupby(result.lines, key=lambda line: line.measure):
         parts += [
@@ -40,6 +41,26 @@ def markdown(result: Result) -> str:
         parts += ["| " + " | ".join(cells(line)) + " |" for line in lines]
         parts.append("")
     return "\n".join(parts)
+
+
+def _promises(lines: list[Line]) -> list[str]:
+    """The lines with a target, and the spread of what it is held against."""
+    if not lines:
+        return []
+    missed = [line for line in lines if not line.met]
+    return [
+        f"### Targets: {len(lines) - len(missed)} met, {len(missed)} missed\n",
+        "| | found | least … most | target |",
+        "|---|--:|--:|--:|",
+        *(f"| {' | '.join(_promise(line))} |" for line in lines),
+        "",
+    ]
+
+
+def _promise(line: Line) -> tuple[str, str, str, str]:
+    title, median, _, ratio, target = cells(line)
+    by_ratio = line.target is not None and line.target.of == "ratio"
+    return title, ratio if by_ratio else median, f"{'× ' if by_ratio else ''}{spread_of(line.judged)}", target
 
 
 def main(file: str) -> None:

@@ -33,12 +33,16 @@ class Line(Struct, frozen=True, kw_only=True):
         return statistics.median(self.ratios) if self.ratios else None
 
     @property
-    def met(self) -> bool | None:
-        """Whether it is as good as promised; None if nothing was."""
+    def judged(self) -> tuple[float, ...]:
+        """What the target is held against, a value a round: the figures, or the ratios. Nothing if nothing was promised."""
         if self.target is None:
-            return None
-        found = self.median if self.target.of == "figure" else self.ratio
-        return None if found is None else self.target.met(found)
+            return ()
+        return self.rounds if self.target.of == "figure" else self.ratios
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the median is as good as promised; None if nothing was, or nothing was found."""
+        return self.target.met(statistics.median(self.judged)) if self.target and self.judged else None
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -102,9 +106,14 @@ _WIDE = 100
 
 def cells(line: Line) -> tuple[str, str, str, str, str]:
     """A line in words: title with unit, median, spread, ratio to the yardstick, target and whether it was met."""
-    spread = f"{number(min(line.rounds))} … {number(max(line.rounds))}" if len(line.rounds) > 1 else ""
+    spread = spread_of(line.rounds)
     ratio = f"× {line.ratio:.2f}" if line.ratio is not None else ""
     return f"{line.title} ({line.unit})", number(line.median), spread, ratio, _promise(line)
+
+
+def spread_of(rounds: Sequence[float]) -> str:
+    """The least and the most of some rounds; nothing for a single one."""
+    return f"{number(min(rounds))} … {number(max(rounds))}" if len(rounds) > 1 else ""
 
 
 def _promise(line: Line) -> str:

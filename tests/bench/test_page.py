@@ -44,6 +44,8 @@ def test_the_page_gets_the_newest_result_and_keeps_everything_else() -> None:
     page = "# Title\n<!-- results -->\nold\n<!-- end of results -->\nrest\n"
     written = filled(page, _result())
     assert "| 1 event (deliveries/s) | 3,100 | 3,000 … 3,200 | × 0.80 | ≥ × 0.75 met |" in written
+    assert "### Targets: 1 met, 0 missed" in written
+    assert "| 1 event (deliveries/s) | × 0.80 | × 0.7 … 0.9 | ≥ × 0.75 met |" in written
     assert "old" not in written
     assert written.startswith("# Title\n")
     assert written.endswith("rest\n")
