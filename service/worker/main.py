@@ -50,7 +50,7 @@ class TicketWorker(Worker):
         self._desk = desk
         self._bell = Bell(desk.store.redis)
         self._started: set[asyncio.Task[Any]] = set()
-        self._finishing: set[asyncio.Future[None]] = set()
+        self._finishing: set[asyncio.Task[Any]] = set()
         self.in_progress_timeout_s = desk.store.options.lease_ms / 1000
 
     async def main(self) -> None:
@@ -80,11 +80,15 @@ class TicketWorker(Worker):
             task.cancel()
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
         self.tasks.clear()
-        await asyncio.gather(*self._finishing, return_exceptions=True)
+        ends = await asyncio.gather(*self._finishing, return_exceptions=True)
+        away = next((end for end in ends if isinstance(end, RedisError | OSError)), None)
         try:
-            await super().close()
+            if away is None:
+                await super().close()
         except (RedisError, OSError) as error:
-            log.warning("redis away", error=type(error).__name__, hint="the worker ends all the same")
+            away = error
+        if away is not None:
+            log.warning("redis away", error=type(away).__name__, hint="the worker ends all the same")
             await self.pool.aclose(close_connection_pool=True)
 
     async def finish_job(self, *args: Any) -> None:
@@ -96,10 +100,11 @@ class TicketWorker(Worker):
         await self._noting(super().finish_failed_job(*args))
 
     async def _noting(self, note: Coroutine[Any, Any, None]) -> None:
-        noted = asyncio.ensure_future(note)
-        self._finishing.add(noted)
-        noted.add_done_callback(self._finishing.discard)
-        await noted
+        # The task that arq shields is this one: who was cancelled does not look any more at how it ended.
+        if task := asyncio.current_task():
+            self._finishing.add(task)
+            task.add_done_callback(self._finishing.discard)
+        await note
 
     def handle_sig_wait_for_completion(self, signum: Signals) -> None:
         """Claim no new lanes; let what runs finish within the grace time."""

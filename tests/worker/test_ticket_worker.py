@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from arq.worker import Worker
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from structlog.testing import capture_logs
 
 from service.dev.processes import embedded_redis, free_port, running, sluice
@@ -234,6 +236,35 @@ async def test_closing_waits_until_the_end_of_a_job_is_noted(
         await closing
     assert not closed
     assert not await bench.store.redis.exists("arq:job:drain:0")
+
+
+async def test_a_redis_that_is_away_while_closing_is_asked_once_and_told_of_once(
+    make_bench: MakeBench, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noting, let_go = asyncio.Event(), asyncio.Event()
+    unhandled: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+
+    async def in_vain(*_: Any) -> None:
+        noting.set()
+        await let_go.wait()
+        raise RedisTimeoutError("Timeout reading from socket")
+
+    monkeypatch.setattr(Worker, "finish_job", in_vain)
+    bench = await make_bench(LOOK)
+    async with _working(bench, redis_url) as worker:
+        await bench.happen("a")
+        await noting.wait()
+        with capture_logs() as logs:
+            closing = asyncio.create_task(worker.close())
+            await asyncio.wait([closing], timeout=0.3)
+            let_go.set()
+            await closing
+        assert [line["error"] for line in logs if line["event"] == "redis away"] == ["TimeoutError"]
+        assert await bench.store.redis.exists("arq:queue:health-check"), "arq takes its leave of a Redis that answers"
+    gc.collect()
+    await asyncio.sleep(0)
+    assert unhandled == []
 
 
 async def test_a_worker_is_alive_also_while_redis_is_away(tmp_path: Path) -> None:
