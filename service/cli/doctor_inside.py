@@ -159,7 +159,8 @@ async def _redis(store: Store) -> AsyncIterator[Finding]:
 
 def _replicas(store: Store, info: Mapping[str, Any]) -> Iterator[Finding]:
     """Who confirms in the replicas' name; `info`: of their primary, which knows nothing of their settings."""
-    there = [info[f"slave{number}"] for number in range(info.get("connected_slaves", 0))]
+    numbers = range(info.get("connected_slaves", 0))
+    there = [each for number in numbers if (each := info.get(f"slave{number}"))]
     if not (store.options.fsync and store.options.replicas and there):
         return
     names = ", ".join(f"{each['ip']}:{each['port']}" for each in there)

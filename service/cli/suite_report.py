@@ -14,6 +14,9 @@ from service.engine.values import MISSING, to_json
 _MOST_SURVIVORS = 20
 """Places shown to a person; `--json` has all."""
 
+_MOST_NAMED = 5
+"""Of the questions of which one would have done."""
+
 
 class Verdict(Struct, frozen=True):
     """How one case went."""
@@ -106,7 +109,9 @@ def _reasons(difference: Difference, told: RuleVerdict | None, file: str) -> Ite
     if told is None or told.matched or difference.path not in ("", "because"):
         return
     if isinstance(told.stopped_by, tuple):
-        yield from (_stopped_at(file, leaf) for leaf in told.stopped_by)
+        yield from (_stopped_at(file, leaf) for leaf in told.stopped_by[:_MOST_NAMED])
+        if (more := len(told.stopped_by) - _MOST_NAMED) > 0:
+            yield f"and by {more} more, of which one would have done"
     else:
         yield "the event is not one of its `event`s" if told.stopped_by == "event type" else "the rule broke"
 

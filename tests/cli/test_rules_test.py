@@ -117,6 +117,14 @@ def test_a_rule_that_needed_one_of_several_tells_each_of_them(folder: Path) -> N
     ) in run("test").output
 
 
+def test_of_many_alternatives_the_first_are_told_and_the_others_counted(folder: Path) -> None:
+    many = ", ".join(f"contact.b: {number}" for number in range(9))
+    (folder / "leads.yaml").write_text(RULE.replace("contact.stage: lead", f"any: [contact.stage: lead, {many}]"))
+    (folder / "leads.test.yaml").write_text(CASES.replace("contact.stage: lead", "contact.stage: led"))
+    told = run("test").output
+    assert "`contact.b` eq 3: the event does not carry it\n      and by 5 more, of which one would have done\n" in told
+
+
 @pytest.mark.parametrize("path", ["rules", "rules/leads.yaml", "rules/leads.test.yaml"])
 @pytest.mark.usefixtures("folder")
 def test_a_topic_is_named_by_either_of_its_files(path: str) -> None:
