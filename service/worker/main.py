@@ -78,9 +78,8 @@ class TicketWorker(Worker):
         """
         for task in self.tasks.values():
             task.cancel()
-        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        ends = await asyncio.gather(*self.tasks.values(), *self._finishing, return_exceptions=True)
         self.tasks.clear()
-        ends = await asyncio.gather(*self._finishing, return_exceptions=True)
         away = next((end for end in ends if isinstance(end, RedisError | OSError)), None)
         try:
             if away is None:
