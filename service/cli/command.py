@@ -45,7 +45,7 @@ def environment() -> dict[str, str]:
     said = context.meta if context else {}
     if settings.from_dev() and not said.get(__name__):
         said[__name__] = True
-        told = f"Settings that are not set come from {settings.DEV_FILE}: a `sluice dev` runs in this folder."
+        told = f"Settings that are not set come from {settings.DEV_FILE}: a `make run` or `sluice dev` runs in this folder."
         err.print(told, style="dim", highlight=False, soft_wrap=True)
     return settings.environment()
 
@@ -55,7 +55,7 @@ async def opened() -> AsyncIterator[Store]:
     """Open the store of the installation that the environment names, or of the `sluice dev` that runs here."""
     environ = environment()
     if "SLUICE_REDIS_URL" not in environ and "SLUICE_REDIS_URL_FILE" not in environ:
-        raise SettingsError(["SLUICE_REDIS_URL is not set, and no `sluice dev` runs in this folder"])
+        raise SettingsError(["SLUICE_REDIS_URL is not set, and no `make run` or `sluice dev` runs in this folder"])
     found = settings.read({settings.ClientSettings: "SLUICE_"}, environ)
     store = open_store(found.of(settings.ClientSettings).redis_url, Options())
     try:

@@ -8,7 +8,7 @@ import rich_click as click
 
 from service.cli.command import ago, command, json_option, now_ms, opened, out
 from service.dev import view
-from service.insight.stories import story_of_letter
+from service.insight.stories import letters_of_event, story_of_letter
 from service.insight.told import ToldLetter, told_letter
 from service.store import Store, dead
 from service.store.dead import Which
@@ -79,6 +79,8 @@ async def show_dead(letter_id: str, unmasked: bool, as_json: bool) -> None:
     for line in view.lines(story, masked=not unmasked) if story else []:
         out.print(line, highlight=False, soft_wrap=True)
     out.print(f"    {told.advice}", style="dim", highlight=False, markup=False, soft_wrap=True)
+    for verb in ("retry", "drop") if letter.kind == "run" else ("drop",):
+        out.print(f"    sluice dead {verb} {letter.id}", style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 @dead_letters.command("retry")
@@ -109,9 +111,8 @@ async def _settle(
     if bool(letter_ids) == everything:
         raise click.UsageError("give ids, or --all with options that say which")
     async with opened() as store:
-        for letter_id in letter_ids:
-            await _letter(store, letter_id)
-        chosen = await dead.ids(store, which) if everything else list(letter_ids)
+        named = [(await _letter(store, letter_id)).id for letter_id in letter_ids]
+        chosen = await dead.ids(store, which) if everything else named
         if everything and not yes:
             click.confirm(f"{what} {len(chosen)} dead letters?", abort=True)
         settled = await dead.settle(store, what, chosen, now=now_ms(), by="command line")
@@ -134,8 +135,15 @@ def _facts(told: ToldLetter) -> dict[str, str]:
     return {name: str(value) for name, value in facts.items() if value}
 
 
-async def _letter(store: Store, letter_id: str) -> DeadLetter:
-    letter = await dead.read(store, letter_id)
-    if letter is None:
-        raise click.ClickException(f"there is no dead letter {letter_id} (any more); see `sluice dead list`")
-    return letter
+async def _letter(store: Store, given: str) -> DeadLetter:
+    """The letter of an id; an event's id will do if it has just one letter."""
+    letter = await dead.read(store, given)
+    if letter is not None:
+        return letter
+    found = await letters_of_event(store, given)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(one.id for one in found)
+        raise click.ClickException(f"{given} is an event with {len(found)} dead letters; name one: {names}")
+    raise click.ClickException(f"there is no dead letter {given} (any more); see `sluice dead list`")

@@ -17,7 +17,7 @@ from service.ingress.rulebook import look
 from service.ingress.wanted import WANTED
 from service.model import DEFAULT_ACCOUNT
 from service.settings import AccountsSettings, Found, IngressSettings, SakariSettings, StoreSettings
-from service.store import Store, durability, open_store, rulesets, why_silent
+from service.store import Store, dead, durability, open_store, rulesets, why_silent
 from service.store.options import options
 from service.worker.wanted import WANTED as WANTED_BY_WORK
 
@@ -155,6 +155,9 @@ async def _redis(store: Store) -> AsyncIterator[Finding]:
     if abs(skew_ms) > _SKEW_MS:
         what = f"its clock and the one here differ by {abs(skew_ms) / 1000:.1f} s"
         yield Finding("redis", "warn", what, "set both by NTP: signatures and expiry depend on it")
+    if waiting := await dead.count(store):
+        what = "1 dead letter waits" if waiting == 1 else f"{waiting} dead letters wait"
+        yield Finding("redis", "warn", f"{what}: `sluice dead list`")
 
 
 def _replicas(store: Store, info: Mapping[str, Any]) -> Iterator[Finding]:

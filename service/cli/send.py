@@ -27,7 +27,7 @@ async def send(source: str, fixture: str, fresh: bool, url: str | None, fixtures
     address = url or environ.get("SLUICE_PUBLIC_URL")
     if address is None:
         raise SettingsError(
-            ["SLUICE_PUBLIC_URL is not set, there is no --url, and no `sluice dev` runs in this folder"]
+            ["SLUICE_PUBLIC_URL is not set, there is no --url, and no `make run` or `sluice dev` runs in this folder"]
         )
     environ.setdefault("SLUICE_PUBLIC_URL", address)
     if source not in SOURCES:

@@ -7,7 +7,7 @@ from litestar import MediaType, Response
 
 from service.console import charts, words
 from service.console.session import Who
-from service.insight.spoken import is_warning, rate, retried
+from service.insight.spoken import is_warning, one_call, rate, retried, span
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
@@ -29,7 +29,7 @@ _pages = Environment(
 )
 _pages.filters |= {
     "when": words.when,
-    "span": words.span,
+    "span": span,
     "value": words.value,
     "tidy": words.tidy,
     "rate": rate,
@@ -42,6 +42,7 @@ _pages.globals |= {
     "question": words.question,
     "combines": words.combines,
     "retried": retried,
+    "one_call": one_call,
     "event_time": words.event_time,
     "STATES": words.STATES,
     "REFUSALS": words.REFUSALS,

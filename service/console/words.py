@@ -1,4 +1,4 @@
-"""How the pages say things: times, spans, values, conditions."""
+"""How the pages say things: times, values, conditions."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -56,22 +56,6 @@ def when(at: int) -> Markup:
     moment = datetime.fromtimestamp(at / 1000, UTC)
     full = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return Markup('<time datetime="{}">{}</time>').format(full, moment.strftime("%d %b %H:%M:%S"))
-
-
-def span(milliseconds: int | None) -> str:
-    """A span of time in one unit: `12 ms`, `3.4 s`, `5 min`, `2 h`, `3 days`."""
-    if milliseconds is None:
-        return "–"
-    for limit, size, unit in (
-        (1000, 1, "ms"),
-        (60_000, 1000, "s"),
-        (3_600_000, 60_000, "min"),
-        (86_400_000, 3_600_000, "h"),
-    ):
-        if milliseconds < limit:
-            shown = milliseconds / size
-            return f"{shown:.1f} {unit}" if unit == "s" and shown < 10 else f"{shown:.0f} {unit}"
-    return f"{milliseconds / 86_400_000:.0f} days"
 
 
 def value(shown: Any) -> str:

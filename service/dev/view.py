@@ -8,7 +8,7 @@ import msgspec
 from rich.markup import escape
 
 from service.insight.masking import hide
-from service.insight.spoken import behind, retried
+from service.insight.spoken import behind, one_call, retried, span
 from service.model import Event
 from service.store.journal import Story
 from service.store.records import RunRecord, StepRecord
@@ -63,7 +63,7 @@ def head(event: Event, at: int, event_id: str, *, masked: bool = False) -> list[
 
 
 def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
-    took = f"  [dim]{run.ended_at - story.entry.received_at} ms after it arrived[/]" if run.ended_at else ""
+    took = f"  [dim]{span(run.ended_at - story.entry.received_at)} after it arrived[/]" if run.ended_at else ""
     tries = f"  [yellow]{run.tries} failed {'try' if run.tries == 1 else 'tries'}[/]" if run.tries else ""
     why = f"  {escape(run.message)}" if run.message else ""
     why += f"  [dim]added by a replay under {story.replayed[rule]}[/]" if rule in story.replayed else ""
@@ -75,10 +75,13 @@ def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
         ahead = story.behind[rule]
         message = hide(ahead.record.message, story.entry.event) if masked else ahead.record.message
         told.append(f"        {escape(behind(ahead, message))}")
-    return told + [_step(number, step, story.entry.event, masked) for number, step in sorted(run.steps.items())]
+    return told + [
+        _step(number, step, story.entry.event, masked, one_call(story.runs, rule, step))
+        for number, step in sorted(run.steps.items())
+    ]
 
 
-def _step(number: int, step: StepRecord, event: Event, masked: bool) -> str:
+def _step(number: int, step: StepRecord, event: Event, masked: bool, together: str) -> str:
     def shown(part: Any) -> Any:
         return hide(part, event) if masked else part
 
@@ -92,7 +95,9 @@ def _step(number: int, step: StepRecord, event: Event, masked: bool) -> str:
         if step.answer is not None:
             parts.append("[dim]answered[/] " + escape(short(shown(step.answer))))
     else:
-        parts.append(f"[dim]{step.took_ms} ms[/]")
+        parts.append(f"[dim]{span(step.took_ms)}[/]")
+    if together:
+        parts.append(f"[dim]{escape(together)}[/]")
     return "  ".join(parts)
 
 

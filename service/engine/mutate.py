@@ -17,6 +17,10 @@ from service.engine.rule import Rule, Step
 from service.engine.yaml_nodes import Position
 
 _DECISIVE: Final = "a case in which it alone decides"
+_FIRES: Final = "a case in which only this alternative holds, and the rule fires"
+_SILENT: Final = "a case in which only this alternative holds, and the rule stays silent"
+_TURNED: Final = {_FIRES: _SILENT, _SILENT: _FIRES}
+"""What is wanted of an alternative -> the same, below a `not`."""
 
 
 class Mutant(Struct, frozen=True):
@@ -106,34 +110,35 @@ def _conjuncts(condition: Condition) -> Iterator[Leaf]:
             yield from _conjuncts(part)
 
 
-def _changes(condition: Condition, needless: tuple[Leaf, ...]) -> Iterator[_Changed]:
-    """Every condition that one change makes of this one."""
+def _changes(condition: Condition, needless: tuple[Leaf, ...], decisive: str = _DECISIVE) -> Iterator[_Changed]:
+    """Every condition that one change makes of this one. `decisive`: the case in which this condition makes the difference."""
     if isinstance(condition, Leaf):
-        yield from _leaf_changes(condition, needless)
+        yield from _leaf_changes(condition, needless, decisive)
     elif isinstance(condition, Not):
-        yield from _not_changes(condition, needless)
+        yield from _not_changes(condition, needless, decisive)
     else:
         yield from _group_changes(condition, needless)
 
 
-def _leaf_changes(leaf: Leaf, needless: tuple[Leaf, ...]) -> Iterator[_Changed]:
+def _leaf_changes(leaf: Leaf, needless: tuple[Leaf, ...], decisive: str) -> Iterator[_Changed]:
     at, part = (leaf.line, leaf.column), describe(leaf)
     if leaf not in needless:
-        yield _Changed(None, at, part, "left out", _DECISIVE)
-    yield _Changed(Not(leaf, *at), at, part, "turned round", _DECISIVE)
+        yield _Changed(None, at, part, "left out", decisive)
+    yield _Changed(Not(leaf, *at), at, part, "turned round", decisive)
     for other, change, wanted in leaf_changes(leaf):
         yield _Changed(other, at, part, change, wanted)
 
 
-def _not_changes(condition: Not, needless: tuple[Leaf, ...]) -> Iterator[_Changed]:
-    at = condition.line, condition.column
-    for found in _changes(condition.part, needless):
+def _not_changes(condition: Not, needless: tuple[Leaf, ...], decisive: str) -> Iterator[_Changed]:
+    at, single = (condition.line, condition.column), isinstance(condition.part, Leaf)
+    for found in _changes(condition.part, needless, decisive if single else _DECISIVE):
         part = found.part if found.part.startswith("`not`") else f"`not` {found.part}"
         wrapped = None if found.condition is None else Not(found.condition, *at)
-        yield structs.replace(found, condition=wrapped, part=part)
-    if not isinstance(condition.part, Leaf):  # of a single question that is the same as turning it round
-        yield _Changed(condition.part, at, "`not`", "taken away", _DECISIVE)
-        yield _Changed(None, at, "`not` as a whole", "left out", _DECISIVE)
+        wanted = found.wanted if single else _TURNED.get(found.wanted, found.wanted)
+        yield structs.replace(found, condition=wrapped, part=part, wanted=wanted)
+    if not single:  # of a single question that is the same as turning it round
+        yield _Changed(condition.part, at, "`not`", "taken away", decisive)
+        yield _Changed(None, at, "`not` as a whole", "left out", decisive)
 
 
 def _group_changes(group: All | Either, needless: tuple[Leaf, ...]) -> Iterator[_Changed]:
@@ -145,21 +150,23 @@ def _group_changes(group: All | Either, needless: tuple[Leaf, ...]) -> Iterator[
         yield _Changed(swapped, at, f"`{word}` of {len(group.parts)} conditions", f"read as `{other}`", wanted)
     for place, part in enumerate(group.parts):
         rest = (*group.parts[:place], *group.parts[place + 1 :])
-        for found in _part_changes(part, rest, needless):
+        for found in _part_changes(part, rest, needless, _DECISIVE if kind is All else _FIRES):
             left = (
                 rest if found.condition is None else (*group.parts[:place], found.condition, *group.parts[place + 1 :])
             )
             yield structs.replace(found, condition=kind(left, *at) if left else None)
 
 
-def _part_changes(part: Condition, rest: Sequence[Condition], needless: tuple[Leaf, ...]) -> Iterator[_Changed]:
-    for found in _changes(part, needless):
+def _part_changes(
+    part: Condition, rest: Sequence[Condition], needless: tuple[Leaf, ...], decisive: str
+) -> Iterator[_Changed]:
+    for found in _changes(part, needless, decisive):
         if found.condition is not None or not _is_implied(part, rest):
             yield found
     if isinstance(part, All | Either) and len(part.parts) > 1:
         word = "all" if isinstance(part, All) else "any"
         at = part.line, part.column
-        yield _Changed(None, at, f"`{word}` as a whole", "left out", _DECISIVE)
+        yield _Changed(None, at, f"`{word}` as a whole", "left out", decisive)
 
 
 def _same_when_swapped(group: Any, needless: tuple[Leaf, ...]) -> bool:

@@ -44,8 +44,8 @@ def _bound_changes(leaf: Leaf) -> Iterator[LeafChange]:
     exact = f"a case in which `{leaf.path}` is exactly {leaf.operand}"
     yield _asking(leaf, neighbour, leaf.operand), f"read as {neighbour}", exact
     if moved is not None:
-        between = f"a case in which `{leaf.path}` lies between {leaf.operand} and {moved}"
-        yield _asking(leaf, leaf.operator, moved), f"read as {moved}", between
+        wanted = _between(leaf, leaf.operand, moved, _MOVED[leaf.operator])
+        yield _asking(leaf, leaf.operator, moved), f"read as {moved}", wanted
 
 
 def _range_changes(leaf: Leaf) -> Iterator[LeafChange]:
@@ -57,8 +57,7 @@ def _range_changes(leaf: Leaf) -> Iterator[LeafChange]:
         moved = _shifted(part.operand, way)
         if moved is not None:
             wider = All((_asking(leaf, part.operator, moved), other), leaf.line, leaf.column)
-            wanted = f"a case in which `{leaf.path}` lies between {part.operand} and {moved}"
-            yield wider, f"{part.operand} read as {moved}", wanted
+            yield wider, f"{part.operand} read as {moved}", _between(leaf, part.operand, moved, way)
 
 
 def _span_changes(leaf: Leaf) -> Iterator[LeafChange]:
@@ -66,8 +65,14 @@ def _span_changes(leaf: Leaf) -> Iterator[LeafChange]:
         if span != leaf.test:
             text = _span(span)
             changed = Leaf(leaf.path, leaf.operator, text, span, leaf.line, leaf.column)
-            wanted = f"a case in which `{leaf.path}` lies between {leaf.operand} and {text} before `now`"
-            yield changed, f"read as {text}", wanted
+            wanted = _between(leaf, leaf.operand, text, span - leaf.test)
+            yield changed, f"read as {text}", f"{wanted} before `now`"
+
+
+def _between(leaf: Leaf, bound: Any, moved: Any, way: int) -> str:
+    """The case that tells a bound from a moved one, the lesser of them first. `way`: negative if it was moved down."""
+    low, high = (moved, bound) if way < 0 else (bound, moved)
+    return f"a case in which `{leaf.path}` lies between {low} and {high}"
 
 
 def _asking(leaf: Leaf, operator: str, operand: Any) -> Leaf:

@@ -1,10 +1,12 @@
 """How things are said, to whoever is told of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from service.store.records import RunRecord, Waiting
+from service.actions import ACTIONS
+from service.store.records import RunRecord, StepRecord, Waiting
 
 _LONGEST = 80
 
@@ -12,6 +14,22 @@ _LONGEST = 80
 def rate(per_second: float) -> str:
     """So many a second, to three digits below a hundred: `0.25`, `12.5`, `100,000`."""
     return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"
+
+
+def span(milliseconds: int | None) -> str:
+    """A span of time in one unit: `12 ms`, `3.4 s`, `5 min`, `2 h`, `3 days`."""
+    if milliseconds is None:
+        return "–"
+    for limit, size, unit in (
+        (1000, 1, "ms"),
+        (60_000, 1000, "s"),
+        (3_600_000, 60_000, "min"),
+        (86_400_000, 3_600_000, "h"),
+    ):
+        if milliseconds < limit:
+            shown = milliseconds / size
+            return f"{shown:.1f} {unit}" if unit == "s" and shown < 10 else f"{shown:.0f} {unit}"
+    return f"{milliseconds / 86_400_000:.0f} days"
 
 
 def value(given: Any) -> str:
@@ -31,6 +49,17 @@ def retried(run: RunRecord, died_message: str) -> str:
     place = f" from the {run.retried_by}" if run.retried_by else ""
     why = f"{run.died_of}, {died_message}" if died_message else run.died_of
     return f"died {times}: {why}; retried{place} at"
+
+
+def one_call(runs: Mapping[str, RunRecord], rule: str, step: StepRecord) -> str:
+    """Which other rules of one event had a part in the call of this step; empty if none had.
+
+    All parts of a merged write are given the same record, to the millisecond. `runs`: those of a story, by rule.
+    """
+    if step.state != "done" or step.do not in ACTIONS or ACTIONS[step.do].merge is None:
+        return ""
+    others = [other for other, run in runs.items() if other != rule and step in run.steps.values()]
+    return f"one call together with {', '.join(others)}" if others else ""
 
 
 def behind(ahead: Waiting, message: str) -> str:

@@ -10,7 +10,7 @@ from service.actions import ACTIONS
 from service.engine import Preview, RuleSet, load, preview
 from service.insight.masking import hiding
 from service.insight.verdicts import Explanation, explained, masked_event
-from service.store import Store, journal, rulesets
+from service.store import Store, dead, journal, rulesets
 from service.store.journal import Story
 from service.store.records import DeadLetter
 
@@ -79,6 +79,17 @@ async def story_of_letter(store: Store, letter: DeadLetter) -> Story | None:
     event_id = letter.event_id or await journal.id_of(store, letter.run_key.rpartition("/")[0])
     event = await journal.read(store, event_id) if event_id else None
     return await journal.story(store, event) if event else None
+
+
+async def letters_of_event(store: Store, event_id: str) -> list[DeadLetter]:
+    """The dead letters of an event, newest first; none if that is no event id."""
+    try:
+        event = await journal.read(store, event_id)
+    except ValueError:
+        return []
+    fact = event.entry.event.fact_key if event else None
+    found = [letter async for letter in dead.find(store)]
+    return [one for one in found if one.event_id == event_id or one.run_key.rpartition("/")[0] == fact]
 
 
 def masked_story(story: Story) -> Story:

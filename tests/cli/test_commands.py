@@ -231,6 +231,27 @@ def test_dead_letters_are_listed_without_personal_data(installed: Callable[..., 
     assert "YWRhQGV4" not in printed
 
 
+def test_a_dead_letter_is_shown_with_the_commands_that_settle_it(installed: Callable[..., Any]) -> None:
+    event = installed(accepted)
+    shown = sluice("dead", "show", f"{event}-bad").output.splitlines()
+    assert [line.strip() for line in shown[-2:]] == [f"sluice dead {what} {event}-bad" for what in ("retry", "drop")]
+    (delivery,) = (letter for letter in installed(lambda store: dead.newest(store, 10)) if letter.kind == "delivery")
+    assert "dead retry" not in sluice("dead", "show", delivery.id).output
+
+
+def test_an_event_leads_to_its_dead_letters(installed: Callable[..., Any]) -> None:
+    event = installed(accepted)
+    (rule,) = (letter for letter in installed(lambda store: dead.newest(store, 10)) if letter.kind == "rule")
+    several = sluice("dead", "drop", event)
+    assert several.exit_code == 1
+    assert f"{event} is an event with 2 dead letters" in several.output
+    assert {f"{event}-bad", rule.id} <= set(several.output.replace(",", " ").split())
+    assert sluice("dead", "drop", rule.id).exit_code == 0
+    assert f"sluice dead retry {event}-bad" in sluice("dead", "show", event).output
+    assert sluice("dead", "retry", event).output == "1 back in their lanes.\n"
+    assert "no dead letter" in sluice("dead", "retry", event).output
+
+
 def test_a_dead_letter_is_shown_and_its_body_only_when_asked(installed: Callable[..., Any]) -> None:
     event = installed(accepted)
     shown = sluice("dead", "show", f"{event}-bad")
@@ -368,7 +389,7 @@ def test_sending_without_an_installation_says_so(tmp_path: Path, monkeypatch: py
     monkeypatch.delenv("SLUICE_PUBLIC_URL", raising=False)
     told = sluice("send", "hubspot", "contact.created__ui", "--fixtures", FIXTURES)
     assert told.exit_code == 2
-    assert "no `sluice dev` runs in this folder" in told.output
+    assert "no `make run` or `sluice dev` runs in this folder" in told.output
 
 
 def test_dev_needs_its_folders(tmp_path: Path) -> None:

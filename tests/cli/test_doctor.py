@@ -7,14 +7,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import redis
 from click.testing import CliRunner, Result
 from redis.asyncio import Redis
 
 from service import settings
 from service.cli import main
 from service.dev.processes import embedded_redis
+from service.model import Misfit
 from service.sandbox.state import Fault, Settings
-from service.store import Options, Store, open_store, rulesets
+from service.store import Options, Store, accept, open_store, rulesets
 from tests.sakari.rig import Rig, rigged, served
 from tests.system.conftest import until
 
@@ -26,6 +28,14 @@ def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("SLUICE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def empty_redis(redis_url: str) -> str:
+    """The server's address, with nothing in it: no dead letters of other tests."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    return redis_url
 
 
 def doctor(*options: str, **environ: str) -> Result:
@@ -74,8 +84,8 @@ def test_rules_alone_are_no_installation(tmp_path: Path) -> None:
     assert "No installation was looked at" in doctor().stdout
 
 
-def test_what_is_set_elsewhere_is_told_as_far_as_it_was_looked_at(redis_url: str) -> None:
-    result = doctor(REDIS_URL=redis_url)
+def test_what_is_set_elsewhere_is_told_as_far_as_it_was_looked_at(empty_redis: str) -> None:
+    result = doctor(REDIS_URL=empty_redis)
     assert result.exit_code == 0
     assert result.stdout.rstrip().endswith("All is well, as far as it was looked at.")
 
@@ -114,14 +124,23 @@ def test_settings_that_are_missing_are_named_all_at_once(redis_url: str) -> None
     ]
 
 
-def test_a_redis_that_is_well_and_one_that_is_not_there(redis_url: str) -> None:
-    (marks, whats) = zip(*told(REDIS_URL=redis_url)["redis"], strict=True)
+def test_a_redis_that_is_well_and_one_that_is_not_there(empty_redis: str) -> None:
+    (marks, whats) = zip(*told(REDIS_URL=empty_redis)["redis"], strict=True)
     assert set(marks) == {"ok"}
     assert "answers in" in whats[0]
     result = doctor(REDIS_URL="redis://:hidden@127.0.0.1:9/0")
     assert result.exit_code == 1
     assert "nothing answers there (ConnectionError)" in result.stdout
     assert "hidden" not in result.stdout
+
+
+async def test_dead_letters_that_wait_are_counted(store: Store, redis_url: str) -> None:
+    await accept(store, "hubspot", [], [Misfit("[0]: no", b"x")], now=1)
+    found = (await to_thread(told, REDIS_URL=redis_url))["redis"]
+    assert found[-1] == ("warn", "1 dead letter waits: `sluice dead list`")
+    await accept(store, "hubspot", [], [Misfit("[1]: no", b"y")], now=1)
+    found = (await to_thread(told, REDIS_URL=redis_url))["redis"]
+    assert found[-1] == ("warn", "2 dead letters wait: `sluice dead list`")
 
 
 @pytest.mark.parametrize("login", ["", ":hidden@", "who:hidden@"])

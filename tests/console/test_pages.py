@@ -58,6 +58,18 @@ async def test_every_branch_of_which_one_would_have_done_is_marked(browser: Brow
     assert page.count("this stopped the rule") == 2
 
 
+async def test_runs_of_one_event_that_were_one_call_say_so(browser: Browser) -> None:
+    await browser.sign_in()
+    (event,) = await browser.accept(an_event())
+    await browser.work("done", args={"stage": "x"})
+    assert "one call together" not in (await browser.get(f"/events/{event}")).text
+    await browser.store.redis.hset(keys.REPLAYED + event, "two", "v")  # type: ignore[misc]
+    await browser.store.redis.copy(keys.RUN + "f/one", keys.RUN + "f/two")
+    page = (await browser.get(f"/events/{event}")).text
+    assert page.count("one call together with") == 2
+    assert "one call together with two</span>" in page
+
+
 async def test_an_event_without_a_run_says_which_rule_was_nearest(browser: Browser) -> None:
     await browser.sign_in()
     (event,) = await browser.accept(an_event(stage="x"))
@@ -155,6 +167,7 @@ async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
     assert (noted["what"], noted["by"], noted["role"], noted["ids"]) == ("drop", "console", "admin", [letter.id])
     assert "1 dropped." in (await browser.http.get(answer.headers["location"])).text
     assert await dead.count(browser.store) == 0
+    assert "No dead letters wait." in (await browser.get("/dead")).text
     assert (await browser.post("/settle", {"what": "burn"})).status_code == 400
     assert "Nothing was chosen" in (await browser.get("/dead?said=drop-0-0-0")).text
     assert (await browser.get("/dead?said=drop-1-x")).status_code == 200

@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
+from msgspec import structs
 from rich.console import Console
 
 from service.dev import view
@@ -96,6 +97,26 @@ def test_every_state_of_a_step_can_be_told(state: StepState) -> None:
     told = _told(_story({"r": record}))
     assert "step 1" in told
     assert ("5 ms" if state == "done" else f"{state}: [why]") in told
+
+
+def test_how_long_it_took_is_said_in_one_unit() -> None:
+    assert "r  done  41 s after it arrived" in _told(_story({"r": RunRecord(state="done", ended_at=41_994)}))
+
+
+def test_runs_that_were_one_call_say_so() -> None:
+    step = StepRecord(state="done", at=1, took_ms=5, args={"x": 1}, do="update_attributes")
+    alike = [structs.replace(step, at=2), structs.replace(step, state="superseded"), structs.replace(step, do="other")]
+    runs = [step, step, *alike]
+    told = _told(_story({f"r{n}": RunRecord(state="done", steps={0: one}) for n, one in enumerate(runs)}))
+    assert told.count("one call together with") == 2
+    assert "one call together with r1\n" in told
+    assert "one call together with r0\n" in told
+
+
+def test_a_reading_that_two_rules_share_is_no_call_together() -> None:
+    step = StepRecord(state="done", at=1, do="fetch_executions")
+    told = _told(_story({rule: RunRecord(state="done", steps={0: step}) for rule in ("a", "b")}))
+    assert "together" not in told
 
 
 def test_shadowed_and_failed_rules_are_told() -> None:

@@ -25,6 +25,13 @@ FETCH = 'fetch_executions: { campaign: c, contact: { pipedrive: "1" } }'
 FOUND = "results: { drip: { found: true, latest: { status: active } } }"
 
 
+@pytest.mark.parametrize("path", ["deal.a", "deal.b"])
+def test_each_alternative_of_an_any_is_a_cause(path: str) -> None:
+    rules = one_rule("{ deal.c: 1, any: [{ deal.a: 1 }, { deal.b: 1 }] }")
+    assert not differences(rules, f"deal.a: 0, deal.b: 0, deal.c: 1, not: r, because: {path}")
+    assert differences(rules, f"deal.a: 0, deal.b: 0, deal.c: 0, not: r, because: {path}")
+
+
 @pytest.mark.parametrize(
     "body",
     [

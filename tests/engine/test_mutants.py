@@ -199,6 +199,40 @@ def _with(rule: Any, condition: Condition) -> Any:
     return structs.replace(rule, when=condition)
 
 
+@pytest.mark.parametrize(
+    ("condition", "between"),
+    [
+        ("gte: 1000", "between 900 and 1000"),
+        ("lte: 1000", "between 1000 and 1100"),
+        ("gt: -10", "between -10 and -9"),
+        ("lt: 2026-02-01", "between 2026-01-31 and 2026-02-01"),
+        ("older_than: 1h", "between 30m and 1h before `now`"),
+        ("older_than: 1h", "between 1h and 2h before `now`"),
+        ("between: [100, 200]", "between 90 and 100"),
+        ("between: [100, 200]", "between 200 and 220"),
+    ],
+)
+def test_the_lesser_end_is_named_first(condition: str, between: str) -> None:
+    wanted = [mutant.wanted for mutant in mutants(one_rule(f"{{ deal.x: {{ {condition} }} }}").rules[0])]
+    assert f"a case in which `deal.x` lies {between}" in wanted
+
+
+@pytest.mark.parametrize(
+    ("when", "part", "wanted"),
+    [
+        ("{ any: [{ deal.a: 1 }, { deal.b: 1 }] }", "`deal.a` eq 1", "only this alternative holds, and the rule fires"),
+        ("{ any: [{ not: { deal.a: 1 } }, { deal.b: 1 }] }", "`not` `deal.a` eq 1", "and the rule fires"),
+        ("{ not: { any: [{ deal.a: 1 }, { deal.b: 1 }] } }", "`not` `deal.a` eq 1", "and the rule stays silent"),
+        ("{ any: [{ deal.a: 1, deal.c: 1 }, { deal.b: 1 }] }", "`all` as a whole", "and the rule fires"),
+        ("{ any: [{ deal.a: 1, deal.c: 1 }, { deal.b: 1 }] }", "`deal.c` eq 1", "it alone decides"),
+        ("{ any: [{ deal.a: 1 }, { deal.b: 1 }], deal.c: 1 }", "`any` as a whole", "it alone decides"),
+    ],
+)
+def test_an_alternative_wants_a_case_in_which_only_it_holds(when: str, part: str, wanted: str) -> None:
+    (found,) = (m for m in mutants(one_rule(when).rules[0]) if (m.part, m.change) == (part, "left out"))
+    assert found.wanted.endswith(wanted)
+
+
 def test_coverage_counts_only_cases_that_could_fire_the_rule() -> None:
     rules = one_rule("{ deal.status: won }")
     seen = cover(
