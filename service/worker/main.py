@@ -99,11 +99,15 @@ class TicketWorker(Worker):
         await self._noting(super().finish_failed_job(*args))
 
     async def _noting(self, note: Coroutine[Any, Any, None]) -> None:
-        # The task that arq shields is this one: who was cancelled does not look any more at how it ended.
         if task := asyncio.current_task():
             self._finishing.add(task)
-            task.add_done_callback(self._finishing.discard)
+            task.add_done_callback(self._noted)
         await note
+
+    def _noted(self, task: asyncio.Task[Any]) -> None:
+        self._finishing.discard(task)
+        if not task.cancelled():
+            task.exception()  # a job that was cancelled does not look any more at how the task that it shields ended
 
     def handle_sig_wait_for_completion(self, signum: Signals) -> None:
         """Claim no new lanes; let what runs finish within the grace time."""

@@ -252,16 +252,19 @@ async def test_a_redis_that_is_away_while_closing_is_asked_once_and_told_of_once
 
     monkeypatch.setattr(Worker, "finish_job", in_vain)
     bench = await make_bench(LOOK)
-    async with _working(bench, redis_url) as worker:
-        await bench.happen("a")
-        await noting.wait()
-        with capture_logs() as logs:
-            closing = asyncio.create_task(worker.close())
-            await asyncio.wait([closing], timeout=0.3)
-            let_go.set()
-            await closing
-        assert [line["error"] for line in logs if line["event"] == "redis away"] == ["TimeoutError"]
-        assert await bench.store.redis.exists("arq:queue:health-check"), "arq takes its leave of a Redis that answers"
+    worker = make_worker(bench.desk, redis_url, 5, handle_signals=False)
+    working = asyncio.create_task(worker.async_run())
+    await bench.happen("a")
+    await noting.wait()
+    working.cancel()
+    await asyncio.wait([working])
+    with capture_logs() as logs:
+        closing = asyncio.create_task(worker.close())
+        await asyncio.wait([closing], timeout=0.3)
+        let_go.set()
+        await closing
+    assert [line["error"] for line in logs if line["event"] == "redis away"] == ["TimeoutError"]
+    assert await bench.store.redis.exists("arq:queue:health-check"), "arq takes its leave of a Redis that answers"
     gc.collect()
     await asyncio.sleep(0)
     assert unhandled == []
