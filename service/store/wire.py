@@ -64,6 +64,9 @@ class Wire:
         except (RedisConnectionError, OSError):
             await self.close()
             raise
+        except RuntimeError as error:  # uvloop's word for a write to a connection that has just been closed
+            await self.close()
+            raise RedisConnectionError("the connection was closed") from error
         return found
 
     async def close(self) -> None:

@@ -34,6 +34,10 @@ from service.worker.exposition import exposing
 
 log = structlog.get_logger("sluice.worker")
 
+_AWAY = (RedisError, OSError, RuntimeError)
+"""What says that Redis is away. For a write to a connection that has just been closed uvloop raises RuntimeError, which
+redis-py lets pass."""
+
 _TICKETS_AT_ONCE = 8
 _LONGEST_TICKET_S = 300
 
@@ -65,7 +69,7 @@ class TicketWorker(Worker):
             while True:
                 try:
                     return await super().main()
-                except (RedisError, OSError) as error:
+                except _AWAY as error:
                     log.warning("redis away", error=type(error).__name__, hint="trying again every second")
                     await asyncio.sleep(1)
         finally:
@@ -80,11 +84,11 @@ class TicketWorker(Worker):
             task.cancel()
         ends = await asyncio.gather(*self.tasks.values(), *self._finishing, return_exceptions=True)
         self.tasks.clear()
-        away = next((end for end in ends if isinstance(end, RedisError | OSError)), None)
+        away = next((end for end in ends if isinstance(end, _AWAY)), None)
         try:
             if away is None:
                 await super().close()
-        except (RedisError, OSError) as error:
+        except _AWAY as error:
             away = error
         if away is not None:
             log.warning("redis away", error=type(away).__name__, hint="the worker ends all the same")
@@ -119,7 +123,7 @@ class TicketWorker(Worker):
         self._desk.polled_at = time.monotonic()
         try:
             await super()._poll_iteration()
-        except (RedisError, OSError) as error:
+        except _AWAY as error:
             log.warning("redis away", error=type(error).__name__, hint="trying again every second")
             await asyncio.sleep(1)
             # arq raises the errors of its jobs one a poll: with a pause after each, ten jobs would cost ten seconds.
@@ -140,7 +144,7 @@ class TicketWorker(Worker):
                 self.tasks.pop(job.decode()).result()  # arq looks after those that have ended only later in its poll
             try:
                 await super().start_jobs([job])
-            except (RedisError, OSError):
+            except _AWAY:
                 self._count(job.decode())
                 # arq counts a job before it asks Redis for it; whatever is counted and was not started is given back.
                 for _ in range(self.job_counter - len(self._started)):

@@ -270,6 +270,28 @@ async def test_a_redis_that_is_away_while_closing_is_asked_once_and_told_of_once
     assert unhandled == []
 
 
+async def test_a_write_to_a_connection_that_has_just_been_closed_ends_no_worker(
+    make_bench: MakeBench, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[RuntimeError] = []
+    poll = Worker._poll_iteration
+
+    async def closed_once(self: Worker) -> None:
+        if not raised:
+            raised.append(
+                RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+            )
+            raise raised[0]
+        await poll(self)
+
+    monkeypatch.setattr(Worker, "_poll_iteration", closed_once)
+    bench = await make_bench(LOOK)
+    async with _working(bench, redis_url):
+        await bench.happen("a")
+        await _ended(bench, "a")
+    assert raised
+
+
 async def test_a_worker_is_alive_also_while_redis_is_away(tmp_path: Path) -> None:
     port = free_port()
     environ = environment(f"redis://127.0.0.1:{free_port()}/0", tmp_path, SLUICE_METRICS_PORT=str(port))
