@@ -55,7 +55,8 @@ class SnapshotShelf:
     async def blocks(self, campaign: str, reading: str, first: int, most: int) -> list[bytes | None]:
         """Some blocks of a reading, from the `first` on; None for what is there no more."""
         fields = [f"b{place}" for place in range(first, first + most)]
-        found: list[bytes | None] = await self._store.redis.hmget(self._reading(campaign, reading), fields)  # type: ignore[misc]
+        key = self._reading(campaign, reading)
+        found: list[bytes | None] = await self._store.redis.hmget(key, fields)  # type: ignore[misc]  # as in `Store.mapping`
         return found
 
     async def put(self, campaign: str, reading: str, place: int, block: bytes, found_by: bytes) -> bool:
