@@ -13,6 +13,7 @@ from service.store import keys, tickets
 from service.store.connection import Store
 from service.store.options import TALLY_MS
 from service.store.records import DeadLetter, JournalEntry, encode
+from service.store.rounds import Items
 
 
 class Receipt(Struct, frozen=True):
@@ -38,7 +39,9 @@ async def accept(store: Store, source: str, plans: Sequence[Plan], misfits: Sequ
     if not plans and not misfits:
         return Receipt(())
     try:
-        ids = await store.run("accept", _KEYS, _arguments(store, source, plans, misfits, now), durably=True)
+        ids = await store.durable.join(
+            store.scripts["accept"], _KEYS, _shared(store, source), _items(source, plans, misfits, now)
+        )
     except (RedisError, OSError) as error:
         raise StoreUnavailable(f"Redis could not store: {type(error).__name__}") from error
     events = tuple([_meaning(i) for i in ids[: len(plans)]])
@@ -55,11 +58,17 @@ def _meaning(event: bytes) -> str:
     return _KNOWN.get(event) or event.decode()
 
 
-def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], now: int) -> list[Any]:
-    """Lay a delivery out as accept.lua wants it."""
+def _shared(store: Store, source: str) -> list[Any]:
+    """What deliveries of one source have in common, as accept.lua wants it: those that wait together are stored in one go."""
     options = store.options
-    args: list[Any] = ["", options.claim_ms, options.journal_length, keys.LANE, keys.CLAIM, keys.DEAD_LETTER]
-    args += [*tickets.bell(store), keys.TALLY, TALLY_MS, keys.LAST_FIRINGS, source, len(plans) + len(misfits)]
+    prefixes = (keys.LANE, keys.CLAIM, keys.DEAD_LETTER)
+    tallies = (keys.TALLY, TALLY_MS, keys.LAST_FIRINGS, source)
+    return ["", options.claim_ms, options.journal_length, *prefixes, *tickets.bell(store), *tallies]
+
+
+def _items(source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], now: int) -> Items:
+    """Lay the events of a delivery out as accept.lua wants them."""
+    args: list[Any] = []
     for plan in plans:
         event = plan.event
         rules = tuple([run.rule for run in plan.runs])
@@ -77,7 +86,7 @@ def _arguments(store: Store, source: str, plans: Sequence[Plan], misfits: Sequen
     for misfit in misfits:
         letter = _delivery_letter(source, misfit, now)
         args += ("", "", "", 0, 1, letter.id, encode(letter), 0)
-    return args
+    return Items(args, len(plans) + len(misfits))
 
 
 def _marks(plan: Plan) -> list[str]:

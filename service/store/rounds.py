@@ -7,7 +7,7 @@ once they are on disk (see disk.py): a hundred that wait together cost one wait.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
 from redis.commands.core import AsyncScript
@@ -22,12 +22,47 @@ Carrier = Callable[[list[Command], float], Awaitable[list[Any]]]
 _TOO_LATE_S = 0.1
 """Whoever has less patience left than this is not sent any more."""
 
+_MOST_JOINED = 100
+"""Items: as many as a large delivery has. For as long as a script runs, nobody else gets an answer from Redis."""
+
+
+class Items(Struct, frozen=True):
+    """What one asker adds to a command that others may join: its arguments, and how many answers it wants for them."""
+
+    args: list[Any]
+    number: int
+
 
 class _Asked(Struct, eq=False):
     command: Command
+    """Without the items."""
     answer: asyncio.Future[Any]
     until: float
     script: AsyncScript | None = None
+    items: Items | None = None
+
+
+class _Call(Struct, eq=False):
+    """What goes to Redis as one command."""
+
+    asked: list[_Asked]
+    items: int = 0
+
+    @property
+    def command(self) -> Command:
+        first = self.asked[0]
+        if first.items is None:
+            return first.command
+        return (*first.command, self.items, *(arg for asked in self.asked if asked.items for arg in asked.items.args))
+
+    def settle(self, answer: Any) -> None:
+        at = 0
+        for asked in self.asked:
+            if asked.items is None or isinstance(answer, Exception):
+                _settle(asked, answer)
+            else:
+                _settle(asked, answer[at : at + asked.items.number])
+                at += asked.items.number
 
 
 class Rounds:
@@ -43,15 +78,15 @@ class Rounds:
         self._senders: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def ask(self, *command: Any, script: AsyncScript | None = None) -> Any:
-        """Run one command. `script`: what to load if the server does not know it.
+    async def ask(self, *command: Any, script: AsyncScript | None = None, items: Items | None = None) -> Any:
+        """Run one command. `script`: what to load if the server does not know it. `items`: see `join`.
 
         Raises redis.exceptions.RedisError or OSError; it may have been carried out all the same.
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()  # which asks the kernel for the process id, each time
         until = time.monotonic() + self._patience_s
-        asked = _Asked(command, self._loop.create_future(), until, script)
+        asked = _Asked(command, self._loop.create_future(), until, script, items)
         self._waiting.append(asked)
         if self._idle:
             sender = self._loop.create_task(self._send(self._idle.pop()))
@@ -63,6 +98,15 @@ class Rounds:
         """Run one script, atomically. Raises as `ask`."""
         return await self.ask("EVALSHA", script.sha, len(keys), *keys, *args, script=script)
 
+    async def join(self, script: AsyncScript, keys: list[str], args: list[Any], items: Items) -> list[Any]:
+        """Run one script, together with all who ask the same while rounds are on their way, but for their items.
+
+        It gets `args`, the number of all items, and the items; it answers with one thing for each, and each asker gets its
+        own. An error is everybody's. Raises as `ask`.
+        """
+        command = ("EVALSHA", script.sha, len(keys), *keys, *args)
+        return cast("list[Any]", await self.ask(*command, script=script, items=items))
+
     async def settle(self) -> None:
         """Wait for the rounds that are under way."""
         while self._senders:
@@ -72,34 +116,57 @@ class Rounds:
         try:
             while self._waiting:
                 asked, self._waiting = self._waiting, []
-                group = _in_time(asked)
-                for each, answer in zip(group, await self._answers(group, carry) if group else (), strict=True):
-                    _settle(each, answer)
+                if calls := _joined(_in_time(asked)):
+                    await self._serve(calls, carry)
         finally:
             self._idle.append(carry)
 
-    async def _answers(self, group: list[_Asked], carry: Carrier) -> list[Any]:
+    async def _serve(self, calls: list[_Call], carry: Carrier) -> None:
+        group = [asked for call in calls for asked in call.asked]
         within_s = max(asked.until for asked in group) - time.monotonic()
         watch = _Watch(group)
         try:
-            return await self._round(group, within_s, carry)
+            answers = await self._round(calls, within_s, carry)
         except (RedisError, OSError) as error:
-            return [error] * len(group)
+            answers = [error] * len(calls)
         except Exception as error:  # noqa: BLE001  # what cannot be sent must not take the others with it
-            return [error] if len(group) == 1 else [a for asked in group for a in await self._answers([asked], carry)]
+            if len(group) > 1:
+                for asked in group:
+                    await self._serve(_joined([asked]), carry)
+                return
+            answers = [error]
         finally:
             watch.end()
+        for call, answer in zip(calls, answers, strict=True):
+            call.settle(answer)
 
-    async def _round(self, group: list[_Asked], within_s: float, carry: Carrier) -> list[Any]:
-        answers = await carry([asked.command for asked in group], within_s)
+    async def _round(self, calls: list[_Call], within_s: float, carry: Carrier) -> list[Any]:
+        answers = await carry([call.command for call in calls], within_s)
         unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:  # the server was started anew, and has run none of these
-            scripts = {s.sha: s.script for n in unknown if (s := group[n].script)}
+            scripts = {s.sha: s.script for n in unknown if (s := calls[n].asked[0].script)}
             loads: list[Command] = [("SCRIPT", "LOAD", text) for text in scripts.values()]
-            again = await carry([*loads, *(group[n].command for n in unknown)], within_s)
+            again = await carry([*loads, *(calls[n].command for n in unknown)], within_s)
             for n, answer in zip(unknown, again[len(loads) :], strict=True):
                 answers[n] = answer
         return answers
+
+
+def _joined(group: list[_Asked]) -> list[_Call]:
+    """Make one call of those who have a command in common, as long as it has room, and one of each of the others."""
+    calls: list[_Call] = []
+    open_: dict[Command, _Call] = {}
+    for asked in group:
+        number = asked.items.number if asked.items else 0
+        call = open_.get(asked.command) if asked.items else None
+        if call is None or call.items + number > _MOST_JOINED:
+            call = _Call([])
+            calls.append(call)
+            if asked.items:
+                open_[asked.command] = call
+        call.asked.append(asked)
+        call.items += number
+    return calls
 
 
 class _Watch:

@@ -26,7 +26,10 @@ async def hold(store: Store, ticket: str) -> None:
 
 
 def bell(store: Store) -> list[Any]:
-    """Make the four script arguments that ring for work: the job, its life, lanes per ticket, most tickets."""
-    job: dict[str, Any] = {"t": None, "f": FUNCTION, "a": [], "k": {}, "et": int(time.time() * 1000)}
+    """Make the four script arguments that ring for work: the job, its life, lanes per ticket, most tickets.
+
+    They are the same for a second, so that calls can be told to be alike.
+    """
+    job: dict[str, Any] = {"t": None, "f": FUNCTION, "a": [], "k": {}, "et": int(time.time()) * 1000}
     options = store.options
     return [serialize(job), options.ticket_ms, options.lanes_per_ticket, options.most_tickets]

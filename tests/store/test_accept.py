@@ -1,13 +1,18 @@
 """Promise 1 and 2: a 2xx means stored, and a redelivery does nothing twice."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from service.errors import StoreUnavailable
 from service.model import Misfit, PlanFailure
-from service.store import Options, Store, accept, dead, journal, keys, lanes, open_store
+from service.store import Options, Receipt, Store, accept, dead, journal, keys, lanes, open_store
 from tests.store.conftest import NOW, MakePlan
 
 
@@ -81,18 +86,71 @@ async def test_a_burst_of_lanes_costs_a_handful_of_tickets(store: Store, make_pl
     assert await store.redis.zcard("arq:queue") == store.options.most_tickets
 
 
-async def test_concurrent_deliveries_share_rounds_and_all_get_their_own_answer(
+async def test_concurrent_deliveries_share_rounds_and_calls_and_all_get_their_own_answer(
     store: Store, make_plan: MakePlan
 ) -> None:
-    before = (await store.redis.info("commandstats")).get("cmdstat_waitaof", {"calls": 0})["calls"]
+    before = await store.redis.info("commandstats")
     receipts = await asyncio.gather(
-        *(accept(store, "hubspot", [make_plan(f"f{n % 50}")], [], now=NOW) for n in range(100))
+        *(accept(store, "hubspot", [make_plan(f"f{n % 50}")], [], now=NOW) for n in range(100)),
+        accept(store, "pipedrive", [make_plan("elsewhere")], [], now=NOW),
     )
-    after = (await store.redis.info("commandstats"))["cmdstat_waitaof"]["calls"]
+    after = await store.redis.info("commandstats")
 
-    assert sum(receipt.accepted for receipt in receipts) == 50
+    assert sum(receipt.accepted for receipt in receipts) == 51
     assert sum(receipt.duplicates for receipt in receipts) == 50
-    assert after - before < 20
+    assert await store.redis.xlen(keys.JOURNAL) == 51
+    for command in ("cmdstat_waitaof", "cmdstat_evalsha"):
+        assert after[command]["calls"] - before.get(command, {"calls": 0})["calls"] < 20
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    deliveries=st.lists(
+        st.tuples(
+            st.sampled_from(("hubspot", "pipedrive")),
+            st.lists(st.integers(0, 12), max_size=5),
+            st.integers(0, 2),
+        ),
+        max_size=12,
+    )
+)
+async def test_deliveries_that_go_together_leave_and_are_told_what_they_would_alone(
+    store: Store, make_plan: MakePlan, deliveries: list[tuple[str, list[int], int]]
+) -> None:
+    def asked() -> list[Coroutine[Any, Any, Receipt]]:
+        return [
+            accept(
+                store,
+                source,
+                [make_plan(f"{source}{fact}", object_id=str(fact)) for fact in facts],
+                [Misfit("odd", f"{number}-{n}".encode()) for n in range(misfits)],
+                now=NOW,
+            )
+            for number, (source, facts, misfits) in enumerate(deliveries)
+        ]
+
+    async def kept() -> tuple[list[tuple[str, int]], int, int, int]:
+        lanes = sorted([(key.decode(), await store.redis.zcard(key)) async for key in store.redis.scan_iter("*lane:*")])
+        claims = [key async for key in store.redis.scan_iter(f"{keys.CLAIM}*")]
+        return lanes, len(claims), await store.redis.xlen(keys.JOURNAL), await store.redis.zcard(keys.DEAD)
+
+    def told(receipts: list[Receipt]) -> Counter[tuple[str, int, bool]]:
+        """Count how often each fact was told to be new, or known: who of two comes first is anybody's guess."""
+        return Counter(
+            (source, fact, event in ("redelivered", "overlapping"))
+            for (source, facts, _), receipt in zip(deliveries, receipts, strict=True)
+            for fact, event in zip(facts, receipt.events, strict=True)
+        )
+
+    await store.redis.flushdb()
+    alone = [await each for each in asked()]
+    wanted = await kept()
+    await store.redis.flushdb()
+    together = list(await asyncio.gather(*asked()))
+
+    assert told(together) == told(alone)
+    assert await kept() == wanted
+    assert len({event for receipt in together for event in receipt.events if "-" in event}) == wanted[2]
 
 
 async def test_scripts_survive_a_restart_of_redis_that_forgot_them(store: Store, make_plan: MakePlan) -> None:

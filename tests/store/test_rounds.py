@@ -1,6 +1,8 @@
 """What is asked of Redis together goes in one round, and a round has an end."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 from redis.asyncio import ConnectionPool
@@ -8,8 +10,10 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.store import Store
-from service.store.rounds import Rounds
+from service.store.rounds import Items, Rounds
 from service.store.wire import Command, Wire
+
+Echo = Callable[..., Coroutine[Any, Any, list[Any]]]
 
 
 class Recorder:
@@ -54,6 +58,70 @@ async def test_two_carriers_are_two_rounds_at_a_time() -> None:
     first.go_on.set()
     assert await asked[1] == 1
     await rounds.settle()
+
+
+async def echoed(store: Store) -> Echo:
+    """Ask a script that answers each item with itself, and refuses to run over `bad`."""
+    text = """
+        if #ARGV - 2 ~= tonumber(ARGV[2]) then return redis.error_reply('miscounted') end
+        for i = 3, #ARGV do if ARGV[i] == 'bad' then return redis.error_reply('bad') end end
+        return {unpack(ARGV, 3)}
+    """
+    script = store.redis.register_script(text)
+
+    async def ask(*items: Any, kind: str = "a") -> list[Any]:
+        return await store.quick.join(script, [], [kind], Items(list(items), len(items)))
+
+    return ask
+
+
+async def calls(store: Store) -> int:
+    """Count the scripts that have been run."""
+    found = await store.redis.info("commandstats")
+    return int(found.get("cmdstat_evalsha", {"calls": 0})["calls"])
+
+
+async def test_who_asks_the_same_of_a_script_goes_in_one_call_and_gets_their_own(store: Store) -> None:
+    ask = await echoed(store)
+    assert await ask("first") == [b"first"]  # after which the server knows the script
+    before = await calls(store)
+    sizes = [1, 2, 0, 3, 1]
+    asked = [[f"{n}-{k}" for k in range(size)] for n, size in enumerate(sizes)]
+    got = await asyncio.gather(*(ask(*items) for items in asked), ask("other", kind="b"))
+    assert got == [[item.encode() for item in items] for items in asked] + [[b"other"]]
+    assert await calls(store) - before == 2
+
+
+async def test_no_more_go_in_one_call_than_a_large_delivery_has(store: Store) -> None:
+    ask = await echoed(store)
+    await ask("first")
+    before = await calls(store)
+    sizes = [60, 40, 1, 100, 99, 101, 1]  # 60 + 40 | 1 | 100 | 99 | 101 | 1
+    got = await asyncio.gather(*(ask(*(f"{n}-{k}" for k in range(size))) for n, size in enumerate(sizes)))
+    assert [len(items) for items in got] == sizes
+    assert [items[-1] for items in got] == [f"{n}-{size - 1}".encode() for n, size in enumerate(sizes)]
+    assert await calls(store) - before == 6
+
+
+async def test_an_error_is_told_to_all_who_went_together(store: Store) -> None:
+    ask = await echoed(store)
+    await ask("first")
+    got = await asyncio.gather(ask("good"), ask("bad"), ask("apart", kind="b"), return_exceptions=True)
+    assert [type(each) for each in got] == [ResponseError, ResponseError, list]
+
+
+async def test_what_cannot_be_sent_costs_those_nothing_who_would_have_gone_with_it(store: Store) -> None:
+    ask = await echoed(store)
+    got = await asyncio.gather(ask("good"), ask(object()), ask("well"), return_exceptions=True)
+    assert (got[0], type(got[1]), got[2]) == ([b"good"], TypeError, [b"well"])
+
+
+async def test_who_left_takes_nobodys_answer_along(store: Store) -> None:
+    ask = await echoed(store)
+    leaving, staying = (asyncio.create_task(ask(word, word)) for word in ("a", "b"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert await staying == [b"b", b"b"]
 
 
 async def test_a_sender_that_was_cancelled_leaves_its_carrier_to_others() -> None:
