@@ -35,17 +35,20 @@ class Rules:
 
     async def find(self, version: str, rule: str) -> Rule:
         """Fetch a rule. Raises Permanent if that version, or the rule in it, cannot be had any more."""
+        rule_set = self._sets.get(version) or await self._loaded(version)
+        try:
+            return rule_set.by_id[rule]
+        except KeyError:
+            raise Permanent("rule_unknown", f"rule set {version} has no rule `{rule}`") from None
+
+    async def _loaded(self, version: str) -> RuleSet:
         async with self._one_at_a_time:
             if version not in self._sets:
                 loaded = await self._load(version)
                 if len(self._sets) >= _MOST_RULE_SETS:
                     del self._sets[next(iter(self._sets))]
                 self._sets[version] = loaded
-            rule_set = self._sets[version]
-        try:
-            return rule_set.by_id[rule]
-        except KeyError:
-            raise Permanent("rule_unknown", f"rule set {version} has no rule `{rule}`") from None
+            return self._sets[version]
 
     async def _load(self, version: str) -> RuleSet:
         files = await rulesets.read(self._store, version)
