@@ -12,7 +12,7 @@ import msgspec
 from service.errors import Permanent, Retryable, StepError, Uncertain
 from service.model import Asking
 from service.observe.metrics import SAKARI_CALLS, SAKARI_SECONDS, of
-from service.sakari.exchange import Answer, LastLook, exchange
+from service.sakari.exchange import Answer, exchange
 from service.sakari.gate import Caller, Gate
 from service.sakari.identity import Identity, concerns
 from service.sakari.line import Line
@@ -175,15 +175,17 @@ class Sakari:
         """The answer; after a 401, the answer to one more try with a new token."""
         for _ in range(2):
             token = await self._token()
-            stream = None if body is None else LastLook(body, self._check)
-            request = self._line.request(method, path, params=params, stream=stream, token=token.access_token)
+            request = self._line.request(
+                method,
+                path,
+                params=params,
+                content=body,
+                token=token.access_token,
+                within_s=self._within_s,
+                last_look=self._check,
+            )
             await self._gate.enter(self._caller)
-            self._check()
-            try:
-                answer = await self._measured(request, repeatable=body is None, endpoint=_endpoint(path))
-            except StepError:
-                self._check()  # it may be the last look that broke the call off
-                raise
+            answer = await self._measured(request, repeatable=body is None, endpoint=_endpoint(path))
             if answer.status != httpx.codes.UNAUTHORIZED:
                 return answer
             await self._tokens.drop(token)
@@ -200,9 +202,7 @@ class Sakari:
         account, started = self._gate.account, time.perf_counter()
         outcome = "cut_short"
         try:
-            answer = await exchange(
-                self._line, request, repeatable=repeatable, within_s=self._within_s, endpoint=endpoint
-            )
+            answer = await exchange(self._line, request, repeatable=repeatable, endpoint=endpoint)
             outcome = str(answer.status)
         except StepError as error:
             outcome = error.reason

@@ -5,14 +5,11 @@ A failure of the transport leaves here as a StepError; what an answer means is d
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
-import aiohttp
 import httpx
 import msgspec
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.payload import BytesPayload
 from msgspec import Struct
 
 from service.errors import Permanent, Retryable, StepError, Uncertain
@@ -27,13 +24,7 @@ _REFUSAL_S = 2.0
 _REFUSAL_LIMIT = 64 * 1024
 """For how long, and how far, the body of a refusal is read: its status alone decides."""
 
-_NOT_SENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Answer(Struct, frozen=True):
@@ -53,33 +44,11 @@ class _TooLarge(Exception):
     pass
 
 
-_FAILURES = (httpx.HTTPError, aiohttp.ClientError, OSError, TimeoutError, _TooLarge)
+_FAILURES = (httpx.HTTPError, _TooLarge)
 
 
-class LastLook(BytesPayload, httpx.AsyncByteStream):
-    """A body that is looked after until it leaves: `check` may raise when the connection is there and the bytes are next.
-
-    Opening a connection takes its time, and a process may be paused meanwhile for longer than its lease. What is left
-    unguarded is the moment between this look and the kernel's taking the bytes.
-    """
-
-    def __init__(self, body: bytes, check: Callable[[], None]) -> None:
-        super().__init__(body)
-        self._check = check
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        """Write it, as aiohttp asks for it."""
-        self._check()
-        await super().write_with_length(writer, content_length)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give it, as httpx's own transports ask for it."""
-        self._check()
-        yield self._value
-
-
-async def exchange(line: Line, request: httpx.Request, *, repeatable: bool, within_s: float, endpoint: str) -> Answer:
-    """Send and read to the end, within `within_s` seconds from first to last byte.
+async def exchange(line: Line, request: httpx.Request, *, repeatable: bool, endpoint: str) -> Answer:
+    """Send it, and read the answer to its end.
 
     `repeatable`: doing it twice leaves Sakari as doing it once (reads, token requests). What is not repeatable and may
     have reached Sakari raises Uncertain; everything else that fails here raises Retryable, except an answer over
@@ -88,8 +57,7 @@ async def exchange(line: Line, request: httpx.Request, *, repeatable: bool, with
     """
     with traces.call(request.method, endpoint) as span:
         try:
-            async with asyncio.timeout(within_s):
-                answer = await _send(line, request)
+            answer = await _send(line, request)
         except _FAILURES as error:
             raise _failure(error, repeatable=repeatable) from error
         span.answered(answer.status)
@@ -103,7 +71,7 @@ async def _send(line: Line, request: httpx.Request) -> Answer:
         if response.status_code < httpx.codes.BAD_REQUEST:
             return Answer(response.status_code, response.headers, await _read(stream, BODY_LIMIT))
         body = b""
-        with contextlib.suppress(*_FAILURES):  # the status alone decides; the body only names the code
+        with contextlib.suppress(*_FAILURES, TimeoutError):  # the status alone decides; the body only names the code
             async with asyncio.timeout(_REFUSAL_S):
                 body = await _read(stream, _REFUSAL_LIMIT)
         return Answer(response.status_code, response.headers, body)
@@ -126,7 +94,7 @@ def _failure(error: Exception, *, repeatable: bool) -> StepError:
         return (Permanent if repeatable else Uncertain)("answer_too_large", message)
     if isinstance(error, _NOT_SENT):
         return Retryable("unreachable", "no connection to Sakari could be opened")
-    late = isinstance(error, TimeoutError | httpx.TimeoutException)
+    late = isinstance(error, httpx.TimeoutException)
     reason = "timeout" if late else "connection_cut"
     what = "Sakari did not answer in time" if late else "the connection to Sakari broke before its answer was complete"
     if repeatable:

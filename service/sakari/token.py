@@ -130,8 +130,9 @@ class Tokens:
         return token if self.clock() * 1000 < token.refresh_at else None
 
     async def _fetch(self) -> Token:
-        request = self._line.request("POST", "oauth2/token", content=msgspec.json.encode(self._credentials))
-        answer = await exchange(self._line, request, repeatable=True, within_s=self._within_s, endpoint="token")
+        credentials = msgspec.json.encode(self._credentials)
+        request = self._line.request("POST", "oauth2/token", content=credentials, within_s=self._within_s)
+        answer = await exchange(self._line, request, repeatable=True, endpoint="token")
         token = read_token(answer, self.clock(), self._settings)
         lifetime_ms = token.expires_at - int(self.clock() * 1000)
         await self._cache.put(msgspec.msgpack.encode(token), max(lifetime_ms, 1))

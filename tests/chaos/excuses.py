@@ -12,7 +12,7 @@ from tests.chaos.monkey import Disturbance
 from tests.chaos.stage import WORKERS
 
 CLIENT_PATIENCE_S = 20.0
-"""How long a worker waits for an answer (`Timeouts.read` of service/sakari/exchange.py)."""
+"""How long a worker waits for an answer (`Timeouts.read` of service/sakari/connections.py)."""
 
 _RECORDED_S = 1.0
 """From Sakari's answer to the record in Redis, on a machine that has more to do than it can."""

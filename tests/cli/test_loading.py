@@ -22,12 +22,15 @@ def loaded(*arguments: str) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "needless"),
     [
-        ("--version", {"service.store", "service.engine", "service.app", "litestar", "aiohttp", "arq", "redis"}),
-        ("serve --help", {"service.worker.main", "arq", "aiohttp", "service.sandbox"}),
+        (
+            "--version",
+            {"service.store", "service.engine", "service.app", "litestar", "service.sakari.connection", "arq", "redis"},
+        ),
+        ("serve --help", {"service.worker.main", "arq", "service.sakari.connection", "service.sandbox"}),
         ("work --help", {"service.app", "service.console", "litestar", "service.sandbox"}),
-        ("rules lint --help", {"service.app", "service.worker", "litestar", "aiohttp", "arq"}),
-        ("events list --help", {"service.app", "service.worker", "litestar", "aiohttp", "arq"}),
-        ("send --help", {"service.app", "service.worker", "litestar", "aiohttp", "arq"}),
+        ("rules lint --help", {"service.app", "service.worker", "litestar", "service.sakari.connection", "arq"}),
+        ("events list --help", {"service.app", "service.worker", "litestar", "service.sakari.connection", "arq"}),
+        ("send --help", {"service.app", "service.worker", "litestar", "service.sakari.connection", "arq"}),
     ],
 )
 def test_a_command_loads_nothing_that_only_others_need(command: str, needless: set[str]) -> None:

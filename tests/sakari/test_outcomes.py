@@ -8,7 +8,8 @@ import pytest
 from service.errors import Permanent, Retryable, StepError, Uncertain
 from service.sakari import exchange as exchange_room
 from service.sakari.client import Sakari
-from service.sakari.line import Timeouts, connect
+from service.sakari.connections import Timeouts
+from service.sakari.line import connect
 from service.sandbox.state import Fault
 from tests.sakari.rig import EMAIL, PHONE, SECRET, Rig, all_text, made_tokens, mocked, raw_server
 

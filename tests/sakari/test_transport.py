@@ -9,37 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientTimeout
 
 from service.errors import Permanent, Retryable, Uncertain
 from service.sakari.client import Sakari
-from service.sakari.line import Connections, Timeouts, connect
+from service.sakari.connections import Timeouts
+from service.sakari.line import connect
 from service.sandbox.state import Fault
-from tests.sakari.rig import Rig, made_tokens, raw_server
+from tests.sakari.rig import CERTIFICATE, Rig, made_tokens, raw_server
 
 ELSEWHERE = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: %s/stolen\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 DONE = b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"success":true,"data":{}}'
-
-CERTIFICATE = """\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgB0BCv4VtKdjqoZ4f
-0i0Cp6enICmKQaMZT4FZMHbz6PqhRANCAASnkjfmOYo9dvam454ARfyIs+fcDaLh
-kizrtA3jC0LMcn+pRBA4LoEnQTJqQQz/dp0VQCRHunwDJ3ph+vU4WvZv
------END PRIVATE KEY-----
------BEGIN CERTIFICATE-----
-MIIBkTCCATagAwIBAgIUcnhf+snfHRLUqRqvQBgIxKjldLkwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyMjA2NDczOFoYDzIxMjYxMDI5
-MDY0NzM4WjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAASnkjfmOYo9dvam454ARfyIs+fcDaLhkizrtA3jC0LMcn+pRBA4LoEn
-QTJqQQz/dp0VQCRHunwDJ3ph+vU4WvZvo2QwYjAdBgNVHQ4EFgQUIgPASdGwAViI
-DpAVv+gEQQMZpx4wHwYDVR0jBBgwFoAUIgPASdGwAViIDpAVv+gEQQMZpx4wDwYD
-VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0kAMEYC
-IQC+lq0CDMBY9Sf9Cb+4C3A7lV6maadmxH87yTI9CKxRZgIhAPGANFLES9j8onmp
-VsvzX8HEmlqB6ayojE1ATHRFk1ng
------END CERTIFICATE-----
-"""
-"""Made for this test, and signed by nobody but itself."""
 
 
 async def read(sakari: Sakari, campaign: str = "c1") -> list[Any]:
@@ -163,18 +143,6 @@ async def test_only_the_configured_host_is_called(rig: Rig, campaign: str) -> No
     assert len(rig.sandbox.calls) == 2, "the sandbox was asked for a token, and for a campaign that it does not know"
 
 
-async def test_connections_are_kept_and_every_wait_is_bounded(rig: Rig) -> None:
-    limits = Timeouts(connect=1, read=2, pool=4)
-    async with connect(rig.url, timeouts=limits) as line:
-        assert isinstance(line.transport, Connections)
-        assert line.transport.timeouts == ClientTimeout(sock_connect=1, sock_read=2, connect=4)
-        for _ in range(3):
-            await made_tokens(line).get()
-        transport: Any = line.transport.__dict__
-        kept = transport["_session"].connector._conns
-        assert [len(connections) for connections in kept.values()] == [1]
-
-
 @pytest.mark.parametrize("stray", [DONE, b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"])
 async def test_an_answer_that_nobody_asked_for_is_no_answer_to_the_next_call(rig: Rig, stray: bytes) -> None:
     await rig.tokens.get()
@@ -183,29 +151,20 @@ async def test_an_answer_that_nobody_asked_for_is_no_answer_to_the_next_call(rig
         await asyncio.gather(*(sakari.write_attributes("contacts", {"early": True}) for _ in range(3)))
         for end in ends:
             end.write(stray)
-        transport: Any = line.transport.__dict__
-        (idle,) = transport["_session"].connector._conns.values()
-        async with asyncio.timeout(5):
-            while not all(protocol.should_close for protocol, _ in idle):  # noqa: ASYNC110 - aiohttp tells nobody
-                await asyncio.sleep(0.001)
         assert await sakari.write_attributes("contacts", {"late": True}) == {"success": True, "data": {}}
     assert [request.endswith(b'{"late":true}') for request in requests] == [False, False, False, True]
     assert len(ends) == 4, "the three that were spoken on are closed, and one is opened"
 
 
-async def test_a_server_that_speaks_first_on_every_connection_is_given_up_and_asked_nothing(
-    rig: Rig, tmp_path: Path
-) -> None:
+async def test_a_server_that_speaks_first_is_asked_nothing(rig: Rig, tmp_path: Path) -> None:
     await rig.tokens.get()
     async with forward_server(tmp_path) as (url, asked), connect(url, connections=3) as line:
         transport: Any = line.transport
-        transport._session = session = transport._open()
-        session.connector._ssl = ssl.create_default_context(cadata=CERTIFICATE)
+        transport._tls = ssl.create_default_context(cadata=CERTIFICATE)
         with pytest.raises(Retryable) as caught:
             await Sakari(line, "demo", rig.tokens).write_attributes("contacts", {"never": True})
-        assert session.connector._conns == {}, "none of them is kept"
     assert caught.value.reason == "unreachable"
-    assert asked == [b""] * 4, "as many as may be open, and one that is new"
+    assert asked == [b""]
 
 
 async def test_a_read_is_sent_once_because_pace_and_circuit_count_it_once(rig: Rig) -> None:
