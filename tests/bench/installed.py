@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from asyncio.subprocess import Process
@@ -112,7 +113,11 @@ def hubspot_route(environ: dict[str, str]) -> Route:
 
 @contextlib.asynccontextmanager
 async def a_redis(folder: Path, *extra: str) -> AsyncIterator[tuple[str, int]]:
-    """A Redis that syncs its append-only file before it answers, unless `extra` says otherwise: URL and process id."""
+    """A Redis that syncs its append-only file before it answers, unless `extra` says otherwise: URL and process id.
+
+    What was written before goes to disk first, so that nobody's syncs wait for what another one has left behind.
+    """
+    await asyncio.to_thread(os.sync)
     data = folder / f"redis-{free_port()}"
     data.mkdir()
     async with embedded_redis(data, *extra) as url:
