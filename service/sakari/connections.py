@@ -131,7 +131,7 @@ class Connections(httpx.AsyncBaseTransport):
                 functools.partial(Connection, self._timeouts.read),
                 sock=opened,
                 ssl=self._tls,
-                server_hostname=self._host if self._tls else None,
+                server_hostname=self._host.rstrip(".") if self._tls else None,  # no certificate has the dot
             )
         except BaseException:
             opened.close()  # the loop may not have taken it

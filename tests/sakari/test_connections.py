@@ -513,6 +513,23 @@ async def test_a_certificate_of_another_host_is_not_spoken_to(tmp_path: Path) ->
     assert server.heads == []
 
 
+async def test_a_host_may_be_written_with_the_dot_that_no_certificate_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(seen: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await seen.request(reader)
+        writer.write(OK)
+        await writer.drain()
+
+    async def found(_: str, port: int) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(connections_room, "addresses", found)
+    async with over_tls(tmp_path, serve) as (_, connections):
+        connections._host += "."
+        assert await ask(connections) == (200, b"hello")
+
+
 async def test_a_handshake_that_never_ends_is_given_up() -> None:
     async def serve(_: Server, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
         await reader.read()
