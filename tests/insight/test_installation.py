@@ -38,10 +38,15 @@ async def test_a_run_that_died_and_was_retried_is_counted_once(store: Store, las
     assert await _sums(store) == (1, deaths, 0)
 
 
-async def test_a_run_that_waits_for_its_turn_to_call_has_not_ended(store: Store) -> None:
+async def test_a_run_that_waits_for_its_turn_to_call_has_neither_ended_nor_failed(store: Store) -> None:
     await accept(store, "hubspot", [a_plan()], [], now=NOW)
-    (lane,) = await lanes.claim(store, 1)
-    await lanes.let_go(store, lane, Notes({"state": "waiting", "put_off": 1}), due=NOW)
-    (lane,) = await lanes.claim(store, 1)
-    await lanes.let_go(store, lane, Notes({"state": "retrying", "tries": 1}), due=NOW)
-    assert await _sums(store) == (0, 0, 1)
+    for fields, failed in (
+        ({"state": "waiting", "put_off": 1}, 0),
+        ({"state": "retrying", "tries": 1}, 1),
+        ({"state": "retrying", "put_off": 2}, 1),
+        ({"state": "retrying", "put_off": 3}, 1),
+        ({"state": "retrying", "tries": 2}, 2),
+    ):
+        (lane,) = await lanes.claim(store, 1)
+        await lanes.let_go(store, lane, Notes(fields), due=NOW)
+        assert await _sums(store) == (0, 0, failed)

@@ -60,7 +60,7 @@ async def test_what_runs_came_to_is_counted_with_how_long_it_took(store: Store) 
     one, other = await lanes.claim(store, 2)
     await lanes.save(store, one, lanes.Notes({"tries": 1}))
     await lanes.end_run(store, one, lanes.Notes({"state": "done"}))
-    await lanes.let_go(store, other, lanes.Notes({"state": "retrying"}), due=2**50)
+    await lanes.let_go(store, other, lanes.Notes({"state": "retrying", "tries": 1}), due=2**50)
     counts = await _counts(store)
     assert (counts["run done"], counts["run retrying"]) == (1, 1)
     assert sum(number for what, number in counts.items() if what.startswith("took ")) == 1

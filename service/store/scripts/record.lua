@@ -17,9 +17,10 @@ local member, lane_prefix, run_prefix = ARGV[5], ARGV[6], ARGV[7]
 local ledger, fence = KEYS[4], KEYS[6]
 
 local pairs_end = 16 + 2 * tonumber(ARGV[14])
-local state
+local state, tried
 for i = 17, pairs_end, 2 do
   if ARGV[i] == 'state' then state = ARGV[i + 1] end
+  if ARGV[i] == 'tries' then tried = true end
 end
 if pairs_end > 16 then redis.call('HSET', ledger, unpack(ARGV, 17, pairs_end)) end
 if ARGV[9] ~= '' then redis.call('PERSIST', ledger) else redis.call('PEXPIRE', ledger, ARGV[11]) end
@@ -49,7 +50,8 @@ if member ~= '' then redis.call('ZREM', lane_prefix .. lane, member) end
 
 if state then
   local tallies = {prefix = KEYS[7], ttl = ARGV[16]}
-  tally(tallies, now, 'run ' .. state, 1)
+  -- What failed once is called `retrying` also while it waits for its turn: that is no try that failed.
+  tally(tallies, now, 'run ' .. (state == 'retrying' and not tried and 'waiting' or state), 1)
   -- How long it took since the event was accepted, in steps of the square root of two.
   if member ~= '' and ARGV[12] ~= '' then
     tally(tallies, now, 'took ' .. math.ceil(2 * math.log(math.max(1, now - ARGV[12])) / math.log(2)), 1)
