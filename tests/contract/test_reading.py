@@ -75,7 +75,10 @@ async def test_executions_are_read_page_by_page(api: httpx.AsyncClient, campaign
     first = seen[0]
     learned("what `data` of executions is", shape(first.get("data")))
     learned("what `pagination` of executions is", shape(first.get("pagination")))
-    learned("values of an execution's `status`", ", ".join(sorted({str(each.status) for each in found})) or "none seen")
+    learned(
+        "values of an execution's `status`",
+        ", ".join(sorted({str(each.raw.get("status")) for each in found})) or "none seen",
+    )
     entered = [each.entered for each in found if each.entered]
     order = {"newest first": entered == sorted(entered, reverse=True), "oldest first": entered == sorted(entered)}
     told = [name for name, holds in order.items() if holds] if len(set(entered)) > 1 else ["cannot be told"]
