@@ -56,11 +56,6 @@ class Sakari:
         self._caller = caller or Caller()
         self._snapshots = snapshots
 
-    @property
-    def account_id(self) -> str:
-        """Sakari's id of the account."""
-        return self._account_id
-
     def guarded(self, check: Callable[[], None], caller: Caller | None = None) -> "Sakari":
         """The same client for one caller, whose `check` is called right before each request leaves, and may raise.
 
@@ -166,8 +161,9 @@ class Sakari:
             due = await self._gate.failed(self._caller, error)
             if due is None:
                 raise
-            put_off = Uncertain if isinstance(error, Uncertain) else Retryable
-            raise put_off(error.reason, str(error), due=due) from error
+            put_off = (Uncertain if isinstance(error, Uncertain) else Retryable)(error.reason, str(error), due=due)
+            put_off.answer = error.answer
+            raise put_off from error
         await self._gate.succeeded(self._caller)
         return envelope_
 

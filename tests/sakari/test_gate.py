@@ -170,7 +170,7 @@ async def test_what_becomes_of_a_call_is_told_and_may_be_the_accounts_fault(
         await write(client(rig, shared))
     error = put_off.value
     assert isinstance(error, Retryable | Uncertain)
-    assert (error.due, error.reason) == (4711, told[1])
+    assert (error.due, error.reason, error.answer) == (4711, told[1], own.value.answer)
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422, 302])
