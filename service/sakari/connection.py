@@ -10,15 +10,13 @@ from typing import cast
 import httpx
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-_ASIDE_LIMIT = 64 * 1024
-_ASIDE_TIMES = 8
-"""Bytes that may come besides a body, and for each of its bytes: heads, interim answers, the framing of chunks.
+_OVERHEAD_LIMIT = 64 * 1024
+"""Bytes besides the body: heads, interim answers, extensions of chunks, trailers. Who sends more means to fill the memory."""
+_OVERHEAD_TIMES = 8
+"""And so many more for each byte of the body: a chunk of a single byte has five."""
 
-A chunk of one byte has five besides. Who sends more than this means to fill the memory.
-"""
-
-_AHEAD_LIMIT = 1024 * 1024
-"""Bytes of a body that may wait for their reader before no more is taken from the socket."""
+_UNREAD_LIMIT = 1024 * 1024
+"""Bytes of a body that may wait to be read; then no more is taken from the socket."""
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -46,7 +44,7 @@ class Connection(asyncio.Protocol):
     def _begin(self) -> None:
         self.headers = []
         self._chunks: list[bytes] = []
-        self._ahead = self._aside = 0
+        self._unread = self._overhead = 0
         self._headed = self._framed = self._whole = self._keeps = self._paused = False
         self._failure: httpx.TransportError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -68,7 +66,7 @@ class Connection(asyncio.Protocol):
             if self._whole:
                 return b""
             await self._more()
-        chunks, self._chunks, self._ahead = self._chunks, [], 0
+        chunks, self._chunks, self._unread = self._chunks, [], 0
         if self._paused and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
@@ -102,16 +100,16 @@ class Connection(asyncio.Protocol):
             self._keeps = False
             self._transport.abort()
             return
-        self._aside += len(data)
+        self._overhead += len(data)
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             self._keeps = False  # and if the answer is whole, it is only what follows that is wrong
             self._fail(httpx.RemoteProtocolError("the server's answer is no HTTP"))
-        self._aside = max(self._aside, 0)
-        if self._aside > _ASIDE_LIMIT:
+        self._overhead = max(self._overhead, 0)
+        if self._overhead > _OVERHEAD_LIMIT:
             self._fail(httpx.RemoteProtocolError("the server's answer has more around its body than any needs"))
-        if self._ahead > _AHEAD_LIMIT and not self._paused and not self._whole:
+        if self._unread > _UNREAD_LIMIT and not self._paused and not self._whole:
             self._paused = True
             self._transport.pause_reading()
         self._wake()
@@ -148,14 +146,15 @@ class Connection(asyncio.Protocol):
     def on_body(self, chunk: bytes) -> None:
         """Take a piece of the body."""
         self._chunks.append(chunk)
-        self._ahead += len(chunk)
-        self._aside -= (1 + _ASIDE_TIMES) * len(chunk)
+        self._unread += len(chunk)
+        self._overhead -= (1 + _OVERHEAD_TIMES) * len(chunk)
 
     def on_message_complete(self) -> None:
         """Take the end of the answer. If all of the request has not left by now, nobody knows what becomes of the rest."""
         if self._headed:
             self._whole = True
             left = self._transport.get_write_buffer_size() == 0
+            # One that is paused would be deaf for the next answer, if nobody reads this one to its end.
             self._keeps = left and not self._paused and self._parser.should_keep_alive()
 
     def _end(self, error: Exception | None) -> None:

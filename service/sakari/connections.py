@@ -91,7 +91,7 @@ class Connections(httpx.AsyncBaseTransport):
         await asyncio.gather(*(connection.lost for connection in self._free))
 
     async def _slot(self) -> None:
-        if not self._slots.locked():
+        if not self._slots.locked():  # without a timer, since there is nothing to wait for
             await self._slots.acquire()
             return
         try:
@@ -120,7 +120,7 @@ class Connections(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("no connection") from error
         if not connection.free():
             connection.abort()
-            raise httpx.ConnectError("the server speaks before it is asked")
+            raise httpx.ConnectError("the server spoke before it was asked, or hung up at once")
         return connection
 
     async def _open(self) -> Connection:
@@ -199,5 +199,5 @@ def _laid_out(request: httpx.Request) -> bytes:
 
 @functools.cache
 def _trusted() -> ssl.SSLContext:
-    """Whom to believe who they are: certifi's list, which takes 25 ms to read, so that all hosts share it."""
+    """The authorities to trust: certifi's list, which takes 25 ms to read, so that all hosts share it."""
     return httpx.create_ssl_context(trust_env=False)

@@ -37,13 +37,12 @@ class Line(Struct, frozen=True):
     ) -> httpx.Request:
         """Make a request for `path` below the base. `content` is JSON, and `token` opens the door; see `Terms`."""
         terms = Terms(within_s=within_s, last_look=last_look)
+        body = httpx.ByteStream(content or b"")  # given as `content`, httpx would take 12 µs over it and the headers
         return httpx.Request(
             method,
             _url(f"{self.base}/{path}", **(params or {})),
             headers=_headers(token, has_body=content is not None),
-            stream=httpx.ByteStream(
-                content or b""
-            ),  # given as content, httpx would look at it and the headers for 12 µs
+            stream=body,
             extensions=cast("dict[str, Any]", terms),
         )
 
@@ -72,7 +71,7 @@ def connect(base_url: str, *, timeouts: Timeouts = Timeouts(), connections: int 
 
 @functools.lru_cache(64)
 def _headers(token: str, *, has_body: bool) -> httpx.Headers:
-    """The same for every call of an account, until it has a new token. Making them takes a tenth of a call."""
+    """The same for every call of an account, until it has a new token. Making them takes 17 µs."""
     headers = _HEADERS | ({"Content-Type": "application/json"} if has_body else {})
     return httpx.Headers(headers | ({"Authorization": f"Bearer {token}"} if token else {}))
 

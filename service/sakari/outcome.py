@@ -26,6 +26,8 @@ _NOT_DONE = {
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 }
+"""By these a server says that it did not act, so that a write may be repeated. Of 503 that is an assumption: HTTP only says
+that it cannot handle the request just now."""
 
 OUR_WORDS = {
     "CONT-001": "the mobile number is invalid",

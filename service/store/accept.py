@@ -15,6 +15,11 @@ from service.store.options import TALLY_MS
 from service.store.records import DeadLetter, JournalEntry, encode
 from service.store.rounds import Items
 
+_KEYS = [keys.JOURNAL, keys.READY, keys.OWNERS, keys.DEAD, tickets.QUEUE]
+
+_KNOWN = {b"": "redelivered", b"=": "overlapping"}
+"""What accept.lua says of an event that is not new."""
+
 
 class Receipt(Struct, frozen=True):
     """What became of each event of a delivery, in order: its id, or why it was nothing new."""
@@ -44,18 +49,8 @@ async def accept(store: Store, source: str, plans: Sequence[Plan], misfits: Sequ
         )
     except (RedisError, OSError) as error:
         raise StoreUnavailable(f"Redis could not store: {type(error).__name__}") from error
-    events = tuple([_meaning(i) for i in ids[: len(plans)]])
-    return Receipt(events, sum(map(events.count, _KNOWN.values())))
-
-
-_KEYS = [keys.JOURNAL, keys.READY, keys.OWNERS, keys.DEAD, tickets.QUEUE]
-
-
-_KNOWN = {b"": "redelivered", b"=": "overlapping"}
-
-
-def _meaning(event: bytes) -> str:
-    return _KNOWN.get(event) or event.decode()
+    told = ids[: len(plans)]
+    return Receipt(tuple([_KNOWN.get(event) or event.decode() for event in told]), sum([e in _KNOWN for e in told]))
 
 
 def _shared(store: Store, source: str) -> list[Any]:
@@ -63,7 +58,8 @@ def _shared(store: Store, source: str) -> list[Any]:
     options = store.options
     prefixes = (keys.LANE, keys.CLAIM, keys.DEAD_LETTER)
     tallies = (keys.TALLY, TALLY_MS, keys.LAST_FIRINGS, source)
-    return ["", options.claim_ms, options.journal_length, *prefixes, *tickets.bell(store), *tallies]
+    now = ""  # the server's clock
+    return [now, options.claim_ms, options.journal_length, *prefixes, *tickets.bell(store), *tallies]
 
 
 def _items(source: str, plans: Sequence[Plan], misfits: Sequence[Misfit], now: int) -> Items:

@@ -71,8 +71,8 @@ class Store(Struct, frozen=True):
 
     async def close(self) -> None:
         """Wait for what is under way, and close every connection."""
-        await self.durable.settle()
-        await self.quick.settle()
+        await self.durable.finish()
+        await self.quick.finish()
         for wire in self.wires:
             await wire.close()
         await self.redis.aclose()

@@ -1,4 +1,4 @@
-"""Grouping: what is asked of Redis while all rounds are on their way goes together in the next one.
+"""Rounds: what is asked of Redis while all rounds are on their way goes together in the next one.
 
 A command costs a fraction of what it would alone, and is as atomic as before. Deliveries go in rounds that are answered
 once they are on disk (see disk.py): a hundred that wait together cost one wait.
@@ -55,13 +55,14 @@ class _Call(Struct, eq=False):
             return first.command
         return (*first.command, self.items, *(arg for asked in self.asked if asked.items for arg in asked.items.args))
 
-    def settle(self, answer: Any) -> None:
+    def tell(self, answer: Any) -> None:
+        """Give each asker its own part of the answer."""
         at = 0
         for asked in self.asked:
             if asked.items is None or isinstance(answer, Exception):
-                _settle(asked, answer)
+                _tell(asked, answer)
             else:
-                _settle(asked, answer[at : at + asked.items.number])
+                _tell(asked, answer[at : at + asked.items.number])
                 at += asked.items.number
 
 
@@ -107,7 +108,7 @@ class Rounds:
         command = ("EVALSHA", script.sha, len(keys), *keys, *args)
         return cast("list[Any]", await self.ask(*command, script=script, items=items))
 
-    async def settle(self) -> None:
+    async def finish(self) -> None:
         """Wait for the rounds that are under way."""
         while self._senders:
             await asyncio.wait(self._senders)
@@ -138,7 +139,7 @@ class Rounds:
         finally:
             watch.end()
         for call, answer in zip(calls, answers, strict=True):
-            call.settle(answer)
+            call.tell(answer)
 
     async def _round(self, calls: list[_Call], within_s: float, carry: Carrier) -> list[Any]:
         answers = await carry([call.command for call in calls], within_s)
@@ -193,11 +194,11 @@ def _in_time(group: list[_Asked], least_s: float = _TOO_LATE_S) -> list[_Asked]:
     now = time.monotonic()
     for asked in group:
         if asked.until - now <= least_s:
-            _settle(asked, RedisTimeoutError("Redis did not answer in time"))
+            _tell(asked, RedisTimeoutError("Redis did not answer in time"))
     return [asked for asked in group if asked.until - now > least_s]
 
 
-def _settle(asked: _Asked, answer: Any) -> None:
+def _tell(asked: _Asked, answer: Any) -> None:
     if asked.answer.done():
         return  # whoever asked has been cancelled, or told already
     if isinstance(answer, Exception):

@@ -1,4 +1,4 @@
-"""Calls of Sakari as a worker makes them, pace and token included, 50 at once; beside the bare transport, aiohttp."""
+"""Calls of Sakari as a worker makes them, pace and token included, 50 at once; beside bare aiohttp."""
 
 import asyncio
 import time

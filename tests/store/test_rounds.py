@@ -57,7 +57,7 @@ async def test_two_carriers_are_two_rounds_at_a_time() -> None:
     assert second.rounds == [[("ECHO", 0)], [("ECHO", 2), ("ECHO", 3)]]
     first.go_on.set()
     assert await asked[1] == 1
-    await rounds.settle()
+    await rounds.finish()
 
 
 async def echoed(store: Store) -> Echo:
@@ -131,7 +131,7 @@ async def test_a_sender_that_was_cancelled_leaves_its_carrier_to_others() -> Non
     await recorder.begun.wait()
     for sender in rounds._senders:
         sender.cancel()
-    await rounds.settle()
+    await rounds.finish()
     recorder.go_on.set()
     assert await rounds.ask("ECHO", "next") == "next"
     lost.cancel()

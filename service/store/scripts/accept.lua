@@ -1,9 +1,10 @@
--- Accept the events of one delivery: claims, journal, runs in their lanes, dead letters, tickets. All or nothing.
+-- Accept the events of one delivery, or of several of one source that wait together (rounds.py): claims, journal, runs in
+-- their lanes, dead letters, tickets. All or nothing.
 --
 -- KEYS  journal, ready, owners, dead, arq queue
 -- ARGV  now | '' · claim ttl ms · journal length · lane prefix · claim prefix · dead letter prefix
 --       ticket job · ticket ttl ms · lanes per ticket · most tickets · tally prefix · tally ttl ms · last firings · source
---       number of events
+--       number of events, misfits included
 --       then per event: fact key, delivery key, journal entry, '' if nothing else belongs to it, else
 --                       number of runs,  per run: lane, occurred_at, run key, run
 --                       number of dead letters, per letter: id, letter
