@@ -24,6 +24,8 @@ _TOO_LATE_S = 0.1
 
 _MOST_JOINED = 100
 """Items: as many as a large delivery has. For as long as a script runs, nobody else gets an answer from Redis."""
+_MOST_JOINED_BYTES = 256 * 1024
+"""Of their arguments; likewise."""
 
 
 class Items(Struct, frozen=True):
@@ -47,6 +49,7 @@ class _Call(Struct, eq=False):
 
     asked: list[_Asked]
     items: int = 0
+    size: int = 0
 
     @property
     def command(self) -> Command:
@@ -158,15 +161,17 @@ def _joined(group: list[_Asked]) -> list[_Call]:
     calls: list[_Call] = []
     open_: dict[Command, _Call] = {}
     for asked in group:
-        number = asked.items.number if asked.items else 0
-        call = open_.get(asked.command) if asked.items else None
-        if call is None or call.items + number > _MOST_JOINED:
-            call = _Call([])
+        if asked.items is None:
+            calls.append(_Call([asked]))
+            continue
+        number, size = asked.items.number, sum(len(arg) for arg in asked.items.args if isinstance(arg, bytes))
+        call = open_.get(asked.command)
+        if call is None or call.items + number > _MOST_JOINED or call.size + size > _MOST_JOINED_BYTES:
+            call = open_[asked.command] = _Call([])
             calls.append(call)
-            if asked.items:
-                open_[asked.command] = call
         call.asked.append(asked)
         call.items += number
+        call.size += size
     return calls
 
 

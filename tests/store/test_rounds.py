@@ -103,6 +103,16 @@ async def test_no_more_go_in_one_call_than_a_large_delivery_has(store: Store) ->
     assert await calls(store) - before == 6
 
 
+async def test_no_more_bytes_go_in_one_call_than_redis_takes_in_a_moment(store: Store) -> None:
+    ask = await echoed(store)
+    await ask("first")
+    before = await calls(store)
+    sizes = [100_000, 100_000, 100_000, 1_000_000, 1, 1]  # two | one | one | two
+    got = await asyncio.gather(*(ask(b"x" * size) for size in sizes))
+    assert [len(items[0]) for items in got] == sizes
+    assert await calls(store) - before == 4
+
+
 async def test_an_error_is_told_to_all_who_went_together(store: Store) -> None:
     ask = await echoed(store)
     await ask("first")
