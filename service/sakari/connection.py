@@ -18,6 +18,12 @@ _OVERHEAD_TIMES = 8
 _UNREAD_LIMIT = 1024 * 1024
 """Bytes of a body that may wait to be read; then no more is taken from the socket."""
 
+_CHUNK = 64
+"""Bytes that a chunk takes besides its own, about."""
+
+_LARGE = 64 * 1024
+"""Bytes. Of a larger request some may still be to leave when its answer comes, and over TLS nobody can tell how much."""
+
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -29,6 +35,8 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(self, quiet_s: float) -> None:
+        self.made = False
+        """Whether it was opened to the end, TLS included."""
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.free_since = 0.0
@@ -52,6 +60,7 @@ class Connection(asyncio.Protocol):
     def ask(self, request: bytes, within_s: float) -> None:
         """Send a whole request, and allow `within_s` seconds until the last byte of its answer. Only on a free connection."""
         self._begin()
+        self._large = len(request) > _LARGE
         self._until = self._loop.time() + within_s
         self._transport.write(request)
 
@@ -91,6 +100,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
+        self.made = True
         self._readable = select.poll()
         self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
@@ -137,6 +147,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Take the end of a head. An interim answer (1xx) is none: another head follows."""
         self.status = self._parser.get_status_code()
+        if self.status < httpx.codes.CONTINUE:
+            raise HttpParserError("no status")
         if self.status < httpx.codes.OK:
             self.headers = []
             return
@@ -146,16 +158,15 @@ class Connection(asyncio.Protocol):
     def on_body(self, chunk: bytes) -> None:
         """Take a piece of the body."""
         self._chunks.append(chunk)
-        self._unread += len(chunk)
+        self._unread += len(chunk) + _CHUNK
         self._overhead -= (1 + _OVERHEAD_TIMES) * len(chunk)
 
     def on_message_complete(self) -> None:
-        """Take the end of the answer. If all of the request has not left by now, nobody knows what becomes of the rest."""
+        """Take the end of the answer. If not all of the request has left by now, nobody knows what becomes of the rest."""
         if self._headed:
             self._whole = True
-            left = self._transport.get_write_buffer_size() == 0
             # One that is paused would be deaf for the next answer, if nobody reads this one to its end.
-            self._keeps = left and not self._paused and self._parser.should_keep_alive()
+            self._keeps = not self._large and not self._paused and self._parser.should_keep_alive()
 
     def _end(self, error: Exception | None) -> None:
         """The end of the connection. It is that of the body too, if nothing else says where that is."""

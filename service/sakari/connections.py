@@ -5,15 +5,15 @@ Nothing is sent twice, no redirect followed, no cookie kept, nothing unpacked, a
 
 import asyncio
 import functools
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import TypedDict, cast
 
 import httpx
-from aiohappyeyeballs import AddrInfoType, start_connection
+from aiohappyeyeballs import start_connection
 from msgspec import Struct
 
+from service.sakari.addresses import Addresses
 from service.sakari.connection import Connection
 
 _KEEP_FREE_S = 4.0
@@ -54,7 +54,7 @@ class Connections(httpx.AsyncBaseTransport):
     def __init__(self, url: httpx.URL, timeouts: Timeouts, most: int) -> None:
         self._host = url.raw_host.decode()
         self._tls = _trusted() if url.scheme == "https" else None
-        self._port = url.port or (443 if self._tls else 80)
+        self._addresses = Addresses(self._host, url.port or (443 if self._tls else 80))
         self._timeouts = timeouts
         self._slots = asyncio.Semaphore(most)
         self._free: list[Connection] = []
@@ -84,6 +84,7 @@ class Connections(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close every connection that is free, and those in use when they are."""
         self._closed = True
+        self._addresses.close()
         if self._sweep:
             self._sweep.cancel()
         for connection in self._free:
@@ -115,26 +116,32 @@ class Connections(httpx.AsyncBaseTransport):
             async with asyncio.timeout(self._timeouts.connect):
                 connection = await self._open()
         except TimeoutError:
+            self._addresses.forget()
             raise httpx.ConnectTimeout("no connection within the limit") from None
         except (OSError, UnicodeError, RuntimeError) as error:  # RuntimeError: uvloop, of one that was lost meanwhile
+            self._addresses.forget()
             raise httpx.ConnectError("no connection") from error
-        if not connection.free():
+        # Over TLS, what lies there unread may be tickets for the next handshake.
+        if not connection.free() or (self._tls is None and not connection.silent()):
             connection.abort()
             raise httpx.ConnectError("the server spoke before it was asked, or hung up at once")
         return connection
 
     async def _open(self) -> Connection:
-        loop = asyncio.get_running_loop()
-        opened = await start_connection(await addresses(self._host, self._port), happy_eyeballs_delay=_NEXT_ADDRESS_S)
+        opened = await start_connection(await self._addresses.find(), happy_eyeballs_delay=_NEXT_ADDRESS_S)
+        connection = Connection(self._timeouts.read)
         try:
-            _, connection = await loop.create_connection(
-                functools.partial(Connection, self._timeouts.read),
+            await asyncio.get_running_loop().create_connection(
+                lambda: connection,
                 sock=opened,
                 ssl=self._tls,
                 server_hostname=self._host.rstrip(".") if self._tls else None,  # no certificate has the dot
             )
         except BaseException:
-            opened.close()  # the loop may not have taken it
+            if connection.made:
+                connection.abort()  # the loop would take up to 30 s for a goodbye, with a socket that is closed beneath it
+            else:
+                opened.close()  # the loop may not have taken it
             raise
         return connection
 
@@ -177,11 +184,6 @@ class _Body(httpx.AsyncByteStream):
         connection, self._connection = self._connection, None
         if connection:
             self._release(connection)
-
-
-async def addresses(host: str, port: int) -> Sequence[AddrInfoType]:
-    """Ask the system where a host can be reached, in the order of its preference. Raises OSError, UnicodeError."""
-    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 def _laid_out(request: httpx.Request) -> bytes:

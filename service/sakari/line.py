@@ -62,9 +62,11 @@ def connect(base_url: str, *, timeouts: Timeouts = Timeouts(), connections: int 
     """
     try:
         url = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query or url.fragment:
+        host, port = url.host, 1 if url.port is None else url.port
+    except (httpx.InvalidURL, UnicodeError):
+        url, host, port = httpx.URL(), "", 0
+    odd = url.scheme not in {"http", "https"} or not 0 < port < 2**16
+    if odd or not host or url.userinfo or url.query or url.fragment:
         raise ValueError("the Sakari URL must be https://host[:port][/path], without user, query or fragment")
     return Line(str(url).rstrip("/"), Connections(url, timeouts, connections))
 

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.errors import LeaseLost
+from service.sakari import addresses as addresses_room
 from service.sakari import connections as connections_room
 from service.sakari.connections import Connections, Terms, Timeouts
 from tests.sakari.rig import CERTIFICATE
@@ -227,6 +228,7 @@ async def test_an_answer_that_was_cut_short_is_never_taken_for_a_whole_one(data:
         b"HTTP/1.1 200 OK\r\nContent Length: 5\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\n: 5\r\n\r\nhello",
         b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+        b"HTTP/1.1 099 Odd\r\nContent-Length: 3\r\n\r\nbad" + OK,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello!!\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
@@ -379,19 +381,6 @@ async def test_a_connection_on_which_somebody_spoke_unasked_is_closed(stray: byt
     assert (server.connections, len(server.heads)) == (2, 2)
 
 
-async def test_an_answer_may_come_before_the_request_has_left_and_its_connection_is_not_used_again() -> None:
-    async def serve(seen: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen.heads.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
-        await writer.drain()
-        await asyncio.sleep(0.2)
-
-    async with serving(serve) as server, connected(server.url) as connections:
-        for _ in range(2):
-            assert await ask(connections, body=b"x" * 30_000_000) == (413, b"")
-    assert server.connections == 2
-
-
 async def test_a_last_look_that_fails_sends_nothing_and_spoils_nothing() -> None:
     def lost() -> None:
         raise LeaseLost("lane")
@@ -483,7 +472,7 @@ async def test_a_connection_over_tls_is_kept_until_the_server_ends_it(tmp_path: 
             await writer.drain()
 
     async with over_tls(tmp_path, serve) as (server, connections):
-        for body in (b"a", b"b" * 3_000_000, b"c"):
+        for body in (b"a", b"b" * 60_000, b"c"):
             assert await ask(connections, body=body) == (200, body)
         assert server.connections == 1
         await server.left.get()
@@ -524,10 +513,122 @@ async def test_a_host_may_be_written_with_the_dot_that_no_certificate_has(
     async def found(_: str, port: int) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr(connections_room, "addresses", found)
+    monkeypatch.setattr(addresses_room, "look_up", found)
     async with over_tls(tmp_path, serve) as (_, connections):
         connections._host += "."
         assert await ask(connections) == (200, b"hello")
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_an_answer_may_come_before_the_request_has_left_and_its_connection_is_not_used_again(
+    tmp_path: Path, *, tls: bool
+) -> None:
+    async def serve(seen: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.2)
+
+    async with over_tls(tmp_path, serve) if tls else plainly(serve) as (server, connections):
+        for _ in range(2):
+            assert await ask(connections, body=b"x" * 30_000_000) == (413, b"")
+    assert server.connections == 2
+
+
+@contextlib.asynccontextmanager
+async def plainly(serve: Serve) -> AsyncIterator[tuple[Server, Connections]]:
+    async with serving(serve) as server, connected(server.url) as connections:
+        yield server, connections
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_a_call_may_be_given_up_in_any_turn_of_the_loop_and_leaves_nothing_open(
+    tmp_path: Path, *, tls: bool
+) -> None:
+    async def serve(seen: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await seen.request(reader)
+            writer.write(OK)
+
+    async with over_tls(tmp_path, serve) if tls else plainly(serve) as (server, connections):
+        for turns in range(40):
+            another = Connections(httpx.URL(server.url), Timeouts(), 1)
+            another._tls = connections._tls
+            call = asyncio.create_task(ask(another))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.wait([call])
+            assert call.cancelled() or call.result() == (200, b"hello")
+            assert await ask(another) == (200, b"hello")
+            await another.aclose()
+        for _ in range(server.connections):
+            await server.left.get()
+
+
+async def test_a_server_that_speaks_before_it_is_asked_is_sent_nothing() -> None:
+    """Also if this process was too busy to hear it."""
+    listening, spoke, received = socket.create_server(("127.0.0.1", 0)), threading.Event(), list[bytes]()
+
+    def serve() -> None:
+        with listening, listening.accept()[0] as end:
+            end.sendall(OK)
+            spoke.set()
+            with contextlib.suppress(ConnectionError):
+                received.append(end.recv(65536))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    async with connected(f"http://127.0.0.1:{listening.getsockname()[1]}") as connections:
+        open_ = connections._open
+
+        async def busily() -> Any:
+            connection = await open_()
+            assert spoke.wait(10)
+            return connection
+
+        cast("Any", connections)._open = busily
+        with pytest.raises(httpx.ConnectError):
+            await ask(connections)
+    await asyncio.to_thread(thread.join, 10)  # while the loop closes the connection
+    assert b"".join(received) == b""
+
+
+async def test_fifty_who_want_to_know_where_a_host_is_ask_once_and_remember(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = addresses_room.look_up
+
+    async def slowly(host: str, port: int) -> Any:
+        asked.append(host)
+        await asyncio.sleep(0.05)
+        return await real(host, port)
+
+    monkeypatch.setattr(addresses_room, "look_up", slowly)
+    async with answering(OK, hangs_up=True) as server, connected(server.url, most=50) as connections:
+        first = asyncio.create_task(ask(connections))
+        await asyncio.sleep(0.01)
+        calls = asyncio.gather(*(ask(connections) for _ in range(49)))
+        await asyncio.sleep(0.01)
+        first.cancel()  # who gives up takes the lookup from nobody
+        assert await calls == [(200, b"hello")] * 49
+        assert await ask(connections) == (200, b"hello")
+    assert len(asked) == 1
+
+
+async def test_where_nobody_answers_a_host_is_not_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[int] = []
+
+    async def moved(_: str, port: int) -> list[Any]:
+        found.append(port)
+        at = ("127.0.0.1", port if len(found) > 1 else 1)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", at)]
+
+    monkeypatch.setattr(addresses_room, "look_up", moved)
+    async with answering(OK) as server, connected(server.url) as connections:
+        with pytest.raises(httpx.ConnectError):
+            await ask(connections)
+        assert await ask(connections) == (200, b"hello")
+    assert len(found) == 2
 
 
 async def test_a_handshake_that_never_ends_is_given_up() -> None:
@@ -553,7 +654,7 @@ async def test_a_host_that_has_no_address_was_sent_nothing(monkeypatch: pytest.M
     async def found(*_: object) -> list[Any]:
         raise error
 
-    monkeypatch.setattr(connections_room, "addresses", found)
+    monkeypatch.setattr(addresses_room, "look_up", found)
     async with connected("http://127.0.0.1:9") as connections:
         with pytest.raises(httpx.ConnectError):
             await ask(connections)
@@ -575,7 +676,7 @@ async def test_the_next_address_of_a_host_is_tried_if_one_does_not_answer(monkey
             async def found(*_: object, **__: object) -> list[Any]:
                 return addresses
 
-            monkeypatch.setattr(connections_room, "addresses", found)
+            monkeypatch.setattr(addresses_room, "look_up", found)
             assert await ask(connections) == (200, b"hello")
 
 

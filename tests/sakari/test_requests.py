@@ -85,6 +85,9 @@ async def test_an_id_that_would_leave_the_path_is_never_sent(rig: Rig, campaign:
         "https://s.io?a=1",
         "http://a\x00b",
         "https://s.io#f",
+        "https://xn--",
+        "https://s.io:0",
+        "https://s.io:65536",
     ],
 )
 def test_a_url_that_is_not_one_of_a_host_is_refused(url: str) -> None:
