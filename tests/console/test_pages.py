@@ -267,6 +267,21 @@ async def test_a_huge_rate_can_be_read(browser: Browser) -> None:
     assert "100,000 of 100,000 calls a second" in (await browser.get()).text
 
 
+async def test_an_account_that_cannot_be_called_shows_no_pace_and_no_queue(browser: Browser) -> None:
+    await browser.sign_in()
+    pace = SharedPace(browser.store, "default", rate=100, burst=20, credentials="x")
+    told = await pace.admit("a", "on", 0)
+    for _ in range(5):
+        await pace.report("a", "failed", admitted_at=told.at, reason="unavailable", message="Sakari is down")
+    for lane in range(200):  # at their pace they would take two seconds
+        await pace.admit(f"b{lane}", "0", 0)
+    page = (await browser.get()).text
+    assert "circuit open" in page
+    assert "until one is answered, runs wait" in page
+    assert "calls a second" not in page
+    assert "The last one in the queue" not in page
+
+
 async def _keys_of_events(browser: Browser) -> set[bytes]:
     """Every key but those that the ingress itself renews from time to time."""
     return {key async for key in browser.store.redis.scan_iter("*") if not key.startswith(b"sluice:ruleset")}
