@@ -4,6 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
@@ -140,6 +141,26 @@ async def test_a_waiting_run_leads_to_what_it_waits_behind(browser: Browser) -> 
     assert f"It waits behind run one of event {first}: account_unknown" in page
     assert f'/console/events/{first}">That event</a>' in page
     assert "<code>salse</code>" in (await browser.get(f"/events/{first}")).text
+
+
+@pytest.mark.parametrize(
+    ("state", "tone"),
+    [("waiting", "waits"), ("retrying", "waits"), ("superseded", "quiet"), ("dropped", "quiet"), ("dead", "why")],
+)
+async def test_only_what_failed_is_told_in_red(browser: Browser, state: str, tone: str) -> None:
+    await browser.sign_in()
+    first, second = await browser.accept(an_event("a", at=1), an_event("b", at=2))
+    (lane,) = await lanes.claim(browser.store, 1)
+    said = {"reason": "its_reason", "message": "its message"}
+    step = StepRecord(state="superseded", at=NOW, do="update_attributes", reason="newer_fact")
+    notes = lanes.Notes({"state": state, "step:0": encode(step), **said})
+    await lanes.let_go(browser.store, lane, notes, due=2**50)
+    page = (await browser.get(f"/events/{first}")).text
+    assert f'<p class="{tone}">its message' in page
+    assert '<span class="quiet"><code>newer_fact</code>' in page
+    assert (
+        f'<p class="waits">It waits behind run one of event {first}: ' in (await browser.get(f"/events/{second}")).text
+    )
 
 
 async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
