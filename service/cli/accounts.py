@@ -29,13 +29,13 @@ async def accounts(as_json: bool) -> int:
 def _tell(states: list[AccountState], now: int) -> None:
     table = Table("account", "calls/s now", "of", "circuit", "queue", "since, and why")
     for state in states:
-        colour = "green" if state.circuit == "closed" else "red"
+        goes = state.circuit == "closed"  # if not, there is no pace, and the queue stands until the next probe
         table.add_row(
             state.name,
-            rate(state.rate_now),
+            rate(state.rate_now) if goes else "–",
             rate(state.rate),
-            f"[{colour}]{state.circuit}[/]",
-            _span(state.queue_ms),
+            f"[{'green' if goes else 'red'}]{state.circuit}[/]",
+            _span(state.queue_ms) if goes else "–",
             _why(state, now),
         )
     out.print(table)

@@ -12,4 +12,4 @@ from service.sandbox.__main__ import run as run_sandbox
 @command
 async def sandbox(options: tuple[str, ...]) -> None:
     """Run a strict stand-in for Sakari (--help for its options)."""
-    await run_sandbox(arguments(options))
+    await run_sandbox(arguments(options, typed="sluice sandbox"))

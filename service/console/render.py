@@ -7,7 +7,7 @@ from litestar import MediaType, Response
 
 from service.console import charts, words
 from service.console.session import Who
-from service.insight.spoken import is_warning, one_call, rate, retried, span
+from service.insight.spoken import hindered, is_warning, lasted, one_call, rate, retried, span
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
@@ -41,6 +41,8 @@ _pages.globals |= {
     "line": charts.line,
     "question": words.question,
     "combines": words.combines,
+    "lasted": lasted,
+    "hindered": hindered,
     "retried": retried,
     "one_call": one_call,
     "event_time": words.event_time,

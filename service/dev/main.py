@@ -12,9 +12,11 @@ from pathlib import Path
 import httpx
 from msgspec import Struct
 from rich.console import Console
+from rich.markup import escape
 
 from service.actions import ACTIONS
 from service.dev.event_watch import settled, show, watch_events, watch_misfits
+from service.dev.outage_watch import watch_accounts, watch_processes
 from service.dev.processes import NotStarted, embedded_redis, free_port, is_free, running, sluice
 from service.dev.rule_watch import watch_rules
 from service.dev.samples import SAMPLES, Sample, configured_routes, find, send
@@ -28,10 +30,11 @@ _READY_S = 30.0
 
 
 class Stage(Struct, frozen=True):
-    """What runs: the ingress, and the environment by which other commands find everything."""
+    """What runs: the ingress, the environment by which other commands find everything, and the processes by name."""
 
     url: str
     environ: dict[str, str]
+    processes: dict[str, asyncio.subprocess.Process]
 
 
 async def dev(*, once: bool, rules: Path, fixtures: Path, redis_url: str | None, port: int, console: Console) -> int:
@@ -90,19 +93,20 @@ async def _stage(folder: Path, rules: Path, redis_url: str | None, port: int, co
         redis = await stack.enter_async_context(embedded_redis(folder / "redis")) if redis_url is None else redis_url
         await _check_redis(redis)
         environ = _environment(folder, rules, redis, port if is_free(port) else free_port())
+        processes = {}
         for name, command, url in (
             ("sandbox", _sandbox(environ), environ["SLUICE_SAKARI_URL"] + "/_sandbox/state"),
             ("worker", sluice("work"), ""),
             ("ingress", sluice("serve"), environ["SLUICE_PUBLIC_URL"] + "/readyz"),
         ):
             log = folder / f"{name}.log"
-            process = await stack.enter_async_context(running(*command, environ=environ, log=log))
+            processes[name] = await stack.enter_async_context(running(*command, environ=environ, log=log))
             if url:
-                await _answers(url, process, log)
+                await _answers(url, processes[name], log)
         DEV_FILE.write_text("".join(f"{name}={value}\n" for name, value in environ.items()))
         stack.callback(DEV_FILE.unlink, missing_ok=True)
         console.print(f"Ready at {environ['SLUICE_PUBLIC_URL']}; logs in {folder}/*.log", style="dim")
-        yield Stage(environ["SLUICE_PUBLIC_URL"], environ)
+        yield Stage(environ["SLUICE_PUBLIC_URL"], environ, processes)
 
 
 async def _check_redis(url: str) -> None:
@@ -207,17 +211,21 @@ async def _send_sample(
 
 
 async def _watch_until(stopped: asyncio.Event, store: Store, stage: Stage, console: Console) -> None:
-    """Show new events, deliveries that made no sense, and changes of the rules as they come, until told to stop."""
+    """Show new events, deliveries that made no sense, changes of the rules and what fails as they come, until told to stop."""
     last = [event.id for event in await journal.newest(store, 1)]
     watching = [
         asyncio.create_task(watch_events(store, last[0] if last else "0", console)),
         asyncio.create_task(watch_misfits(store, console)),
         asyncio.create_task(watch_rules(stage.url, console)),
+        asyncio.create_task(watch_accounts(store, console)),
+        asyncio.create_task(watch_processes(stage.processes, DEV_FILE.parent, console)),
     ]
     await asyncio.wait([*watching, stopping := asyncio.create_task(stopped.wait())], return_when="FIRST_COMPLETED")
     for task in [*watching, stopping]:
         task.cancel()
     await asyncio.gather(*watching, stopping, return_exceptions=True)
+    if not stopped.is_set() and (silence := await store.silence()):
+        console.print(f"[red]✗[/] Redis is gone, so nothing can go on: {escape(silence)}", soft_wrap=True)
 
 
 def _tell_what_next(stage: Stage, console: Console) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from rich.markup import escape
 
 from service.insight.masking import hide
-from service.insight.spoken import behind, one_call, retried, span
+from service.insight.spoken import behind, hindered, lasted, one_call, retried, span
 from service.model import Event
 from service.store.journal import Story
 from service.store.records import RunRecord, StepRecord
@@ -63,11 +63,12 @@ def head(event: Event, at: int, event_id: str, *, masked: bool = False) -> list[
 
 
 def _run(rule: str, run: RunRecord, story: Story, masked: bool) -> list[str]:
-    took = f"  [dim]{span(run.ended_at - story.entry.received_at)} after it arrived[/]" if run.ended_at else ""
-    tries = f"  [yellow]{run.tries} failed {'try' if run.tries == 1 else 'tries'}[/]" if run.tries else ""
+    lasting = lasted(run, story.entry.received_at)
+    took = f"  [dim]{lasting}[/]" if lasting else ""
+    held = "".join(f"  [yellow]{part}[/]" for part in hindered(run))
     why = f"  {escape(run.message)}" if run.message else ""
     why += f"  [dim]added by a replay under {story.replayed[rule]}[/]" if rule in story.replayed else ""
-    told = [f"    {_MARKS[run.state]} [bold]{escape(rule)}[/]  {run.state}{took}{tries}{why}"]
+    told = [f"    {_MARKS[run.state]} [bold]{escape(rule)}[/]  {run.state}{took}{held}{why}"]
     if run.retries:
         message = hide(run.died_message, story.entry.event) if masked else run.died_message
         told.append(f"        {escape(retried(run, message))} {day(run.retried_at)}")

@@ -43,6 +43,27 @@ def is_warning(problem: str) -> bool:
     return ": warning R" in problem.partition("\n")[0]
 
 
+def lasted(run: RunRecord, accepted_at: int) -> str:
+    """How long after its event (ms) a run came to its end; empty before that.
+
+    A dropped run keeps the time of its death: when its letter was dropped, and whether by a person or by age, is not kept.
+    """
+    if not run.ended or not run.ended_at:
+        return ""
+    died = "it had died " if run.state == "dropped" else ""
+    return f"{died}{span(run.ended_at - accepted_at)} after it arrived"
+
+
+def hindered(run: RunRecord) -> list[str]:
+    """What kept a run from ending at once, in parts: `1 failed try`, `had to wait twice`.
+
+    Counts only: its ledger keeps the last reason, which its `message` tells, and none once it is done.
+    """
+    said = [f"{run.tries} failed {'try' if run.tries == 1 else 'tries'}"] if run.tries else []
+    times = {1: "once", 2: "twice"}.get(run.put_off, f"{run.put_off:,} times")
+    return [*said, f"had to wait {times}"] if run.put_off else said
+
+
 def retried(run: RunRecord, died_message: str) -> str:
     """What came before a person had a run tried again. `died_message`: with personal data hidden if it should be."""
     times = "once" if run.retries == 1 else f"{run.retries} times, last"

@@ -110,7 +110,7 @@ class ToldRun(Struct, frozen=True, kw_only=True):
     tries: int
     """Tries that failed."""
     put_off: int
-    """How often the pace or the circuit of its account told it to come back later."""
+    """How often it was told to come back later: by the pace or the circuit of its account, or while a campaign was read."""
     ended_at: int
     """When it ended (ms); 0 if it has not."""
     expires_at: int

@@ -13,8 +13,9 @@ from service.sandbox.server import serving
 from service.sandbox.state import Sandbox, Settings
 
 
-def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m service.sandbox", description="A strict stand-in for Sakari.")
+def arguments(argv: Sequence[str], *, typed: str = "python -m service.sandbox") -> argparse.Namespace:
+    """Read the options. `typed`: the command before them, which the help names."""
+    parser = argparse.ArgumentParser(prog=typed, description="A strict stand-in for Sakari.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--account", default=Settings().account)

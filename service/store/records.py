@@ -59,7 +59,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     message: str = ""
     tries: int = 0
     put_off: int = 0
-    """How often it was told to come back later, by the pace or the circuit of its account."""
+    """How often it was told to come back later: by the pace or the circuit of its account, or while a campaign was read."""
     ended_at: int = 0
     expires_at: int = 0
     """Given to a dead letter's run when a person retries it; takes the place of the run's own."""

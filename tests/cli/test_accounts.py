@@ -60,7 +60,7 @@ def test_an_account_that_cannot_be_called_is_shown_with_the_reason(installed: In
     code, text = _said()
     assert code == 1
     assert "default 10 10 closed" in text
-    assert "sales 10 10 paused" in text
+    assert "sales – 10 paused – " in text
     code, machine = _said("--json")
     assert [(a["name"], a["circuit"], a["message"]) for a in json.loads(machine)] == [
         ("default", "closed", ""),

@@ -356,6 +356,7 @@ def test_every_missing_setting_is_named_at_once(command: str, missing: set[str])
 def test_the_sandbox_tells_its_own_options() -> None:
     shown = sluice("sandbox", "--help")
     assert shown.exit_code == 0
+    assert "usage: sluice sandbox " in shown.output
     assert "--token-lifetime" in shown.output
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
@@ -142,6 +143,26 @@ async def test_a_waiting_run_leads_to_what_it_waits_behind(browser: Browser) -> 
     assert "<code>salse</code>" in (await browser.get(f"/events/{first}")).text
 
 
+@pytest.mark.parametrize(
+    ("state", "tone"),
+    [("waiting", "waits"), ("retrying", "waits"), ("superseded", "quiet"), ("dropped", "quiet"), ("dead", "why")],
+)
+async def test_only_what_failed_is_told_in_red(browser: Browser, state: str, tone: str) -> None:
+    await browser.sign_in()
+    first, second = await browser.accept(an_event("a", at=1), an_event("b", at=2))
+    (lane,) = await lanes.claim(browser.store, 1)
+    said = {"reason": "its_reason", "message": "its message"}
+    step = StepRecord(state="superseded", at=NOW, do="update_attributes", reason="newer_fact")
+    notes = lanes.Notes({"state": state, "step:0": encode(step), **said})
+    await lanes.let_go(browser.store, lane, notes, due=2**50)
+    page = (await browser.get(f"/events/{first}")).text
+    assert f'<p class="{tone}">its message' in page
+    assert '<span class="quiet"><code>newer_fact</code>' in page
+    assert (
+        f'<p class="waits">It waits behind run one of event {first}: ' in (await browser.get(f"/events/{second}")).text
+    )
+
+
 async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
     await browser.sign_in()
     misfit = Misfit("[0].objectId: expected int", b'{"email": "ada@example.com"}')
@@ -265,6 +286,21 @@ async def test_a_huge_rate_can_be_read(browser: Browser) -> None:
     await browser.sign_in()
     await SharedPace(browser.store, "default", rate=100_000, burst=5, credentials="x").admit("a", "on", 0)
     assert "100,000 of 100,000 calls a second" in (await browser.get()).text
+
+
+async def test_an_account_that_cannot_be_called_shows_no_pace_and_no_queue(browser: Browser) -> None:
+    await browser.sign_in()
+    pace = SharedPace(browser.store, "default", rate=100, burst=20, credentials="x")
+    told = await pace.admit("a", "on", 0)
+    for _ in range(5):
+        await pace.report("a", "failed", admitted_at=told.at, reason="unavailable", message="Sakari is down")
+    for lane in range(200):  # at their pace they would take two seconds
+        await pace.admit(f"b{lane}", "0", 0)
+    page = (await browser.get()).text
+    assert "circuit open" in page
+    assert "until one is answered, runs wait" in page
+    assert "calls a second" not in page
+    assert "The last one in the queue" not in page
 
 
 async def _keys_of_events(browser: Browser) -> set[bytes]:

@@ -14,6 +14,7 @@ import pytest
 from service.dev.processes import free_port, sluice
 from service.dev.samples import SAMPLES
 from service.settings import DEV_FILE
+from tests.local import client
 from tests.system.conftest import until
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +114,50 @@ async def test_it_shows_what_comes_is_found_by_other_commands_and_leaves_no_proc
     assert code == 0, _out(here)
     assert "Everything is stopped." in _out(here)
     assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+
+
+@pytest.mark.slow
+async def test_an_outage_is_told_and_so_is_the_end_of_each_process(here: Path) -> None:
+    process = await _dev(here, "--port", str(free_port()))
+
+    async def told(word: str) -> None:
+        await until(lambda: _soon(word in _out(here) or process.returncode is not None))
+        assert word in _out(here)
+
+    try:
+        await told("Ctrl-C stops everything.")
+        given = dict(line.split("=", 1) for line in (here / DEV_FILE).read_text().splitlines())
+        async with client(base_url=given["SLUICE_SAKARI_URL"]) as sandbox:
+            assert (await sandbox.put("/_sandbox/misbehaviour", json={"faults": [{"status": 503}]})).is_success
+            send = ("send", "hubspot", "contact.updated__lifecyclestage_customer", "--fresh")
+            sending = await asyncio.create_subprocess_exec(
+                *sluice(*send), cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=asyncio.subprocess.DEVNULL
+            )
+            assert await sending.wait() == 0
+            await told("circuit opened: Sakari is down")
+            assert (await sandbox.put("/_sandbox/misbehaviour", json={"faults": []})).is_success
+            await told("circuit closed: Sakari answers again")
+        parts = {_command(pid): pid for pid in _children(process.pid)}
+        for command, said in (
+            ("sandbox", "the stand-in for Sakari has ended unasked (killed by SIGKILL)"),
+            ("work", "the worker has ended unasked (killed by SIGKILL)"),
+            ("serve", "the ingress has ended unasked (killed by SIGKILL)"),
+            ("", "Redis is gone, so nothing can go on"),
+        ):
+            os.kill(parts[command], signal.SIGKILL)
+            await told(said)
+        assert await process.wait() == 0, _out(here)
+        assert "Everything is stopped." in _out(here)
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+            await process.wait()
+
+
+def _command(pid: int) -> str:
+    """Which of our commands a process runs; empty if none."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    return words[3] if words[1:3] == ["-m", "service"] else ""
 
 
 @pytest.mark.slow

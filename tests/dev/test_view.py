@@ -73,7 +73,7 @@ def test_personal_data_is_masked_unless_asked_for() -> None:
             "contact": {"mobile": {"number": "+15550109999"}, "lists": [{"name": "Ada"}], "note": "x", "email": None}
         },
     )
-    story = _story({"r": RunRecord(state="done", ended_at=1500, tries=2, steps={0: step})})
+    story = _story({"r": RunRecord(state="done", ended_at=1500, tries=2, put_off=3, steps={0: step})})
     masked, plain = _told(story), _told(story, masked=False)
 
     for secret in ("5550109999", "ada@example.com", "Ada"):
@@ -83,7 +83,7 @@ def test_personal_data_is_masked_unless_asked_for() -> None:
     assert "•••" not in plain
     assert '"status":"open"' in masked
     assert '"email":null' in masked
-    assert "r  done  500 ms after it arrived  2 failed tries" in masked
+    assert "r  done  500 ms after it arrived  2 failed tries  had to wait 3 times" in masked
 
 
 @pytest.mark.parametrize("state", get_args(RunState))
