@@ -1,12 +1,8 @@
 """Keeping and showing a part of what is large."""
 
-import re
 from typing import Any
 
 import msgspec
-
-_MAYBE_TOO_LARGE = re.compile(rb"[0-9]{19}")
-"""As 64 bits have 19 digits or 20. To look for them is a tenth of the work of walking through what has none."""
 
 
 def bounded(value: Any, most: int) -> Any:
@@ -15,10 +11,7 @@ def bounded(value: Any, most: int) -> Any:
         encoded = value.encode(errors="replace") if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str)
         if len(encoded) > most:
             return encoded[:most].decode(errors="replace") + "…"
-        if isinstance(value, str):
-            return encoded.decode()
-        decoded = msgspec.json.decode(encoded)
-        return storable(decoded) if _MAYBE_TOO_LARGE.search(encoded) else decoded
+        return encoded.decode() if isinstance(value, str) else storable(msgspec.json.decode(encoded))
     except RecursionError:
         return "(nested too deeply to be kept)"
 
