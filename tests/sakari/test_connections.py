@@ -110,6 +110,20 @@ async def connected(url: str, most: int = 4, **timeouts: float) -> AsyncIterator
         await connections.aclose()
 
 
+async def asked_for(
+    connections: Connections,
+    body: bytes = b"",
+    terms: Terms = Terms(within_s=10.0, last_look=lambda: None),  # noqa: B008 - nobody changes it
+    **headers: str,
+) -> httpx.Response:
+    """Make a request; its answer is still to be read."""
+    return await connections.handle_async_request(
+        httpx.Request(
+            "POST", "http://sakari.test/a?b=c", headers=headers, stream=httpx.ByteStream(body), extensions=dict(terms)
+        )
+    )
+
+
 async def ask(
     connections: Connections,
     *,
@@ -119,11 +133,7 @@ async def ask(
     **headers: str,
 ) -> tuple[int, bytes]:
     """Make a request, and read its answer to the end: status and body."""
-    terms = Terms(within_s=within_s, last_look=last_look)
-    request = httpx.Request(
-        "POST", "http://sakari.test/a?b=c", headers=headers, stream=httpx.ByteStream(body), extensions=dict(terms)
-    )
-    answer = await connections.handle_async_request(request)
+    answer = await asked_for(connections, body, Terms(within_s=within_s, last_look=last_look), **headers)
     try:
         assert isinstance(answer.stream, httpx.AsyncByteStream)
         return answer.status_code, b"".join([chunk async for chunk in answer.stream])
@@ -292,13 +302,7 @@ async def test_no_more_of_a_body_is_taken_than_somebody_reads() -> None:
         await reader.read()
 
     async with serving(serve) as server, connected(server.url) as connections:
-        request = httpx.Request(
-            "GET",
-            "http://sakari.test/",
-            stream=httpx.ByteStream(b""),
-            extensions=dict(Terms(within_s=10, last_look=lambda: None)),
-        )
-        answer = await connections.handle_async_request(request)
+        answer = await asked_for(connections)
         before = -1
         while sent > before:  # until what is sent fills every buffer
             before = sent
@@ -749,13 +753,7 @@ async def test_a_header_cannot_end_before_its_line_does(value: str) -> None:
 
 async def test_a_body_cannot_be_read_once_its_connection_was_given_back() -> None:
     async with answering(OK) as server, connected(server.url) as connections:
-        request = httpx.Request(
-            "GET",
-            "http://sakari.test/",
-            stream=httpx.ByteStream(b""),
-            extensions=dict(Terms(within_s=10, last_look=lambda: None)),
-        )
-        answer = await connections.handle_async_request(request)
+        answer = await asked_for(connections)
         assert isinstance(answer.stream, httpx.AsyncByteStream)
         await answer.stream.aclose()
         await answer.stream.aclose()
