@@ -44,9 +44,8 @@ async def accept(store: Store, source: str, plans: Sequence[Plan], misfits: Sequ
     if not plans and not misfits:
         return Receipt(())
     try:
-        ids = await store.durable.join(
-            store.scripts["accept"], _KEYS, _shared(store, source), _items(source, plans, misfits, now)
-        )
+        items = _items(source, plans, misfits, now)
+        ids = await store.join("accept", _KEYS, _shared(store, source), items, durably=True)
     except (RedisError, OSError) as error:
         raise StoreUnavailable(f"Redis could not store: {type(error).__name__}") from error
     told = ids[: len(plans)]

@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.store.disk import Disk
 from service.store.options import Options
-from service.store.rounds import Rounds
+from service.store.rounds import Items, Rounds
 from service.store.wire import Wire
 
 NAMES = (
@@ -47,6 +47,12 @@ class Store(Struct, frozen=True):
     async def run(self, script: str, keys: list[str], args: list[Any], *, durably: bool = False) -> Any:
         """Run one script, atomically. Raises redis.exceptions.RedisError, OSError."""
         return await (self.durable if durably else self.quick).run(self.scripts[script], keys, args)
+
+    async def join(
+        self, script: str, keys: list[str], args: list[Any], items: Items, *, durably: bool = False
+    ) -> list[Any]:
+        """Run one script together with all who wait for the same but for their items (see rounds.py). Raises as `run`."""
+        return await (self.durable if durably else self.quick).join(self.scripts[script], keys, args, items)
 
     async def mapping(self, key: str) -> dict[bytes, bytes]:
         """Fetch a hash whole; empty if there is none. Raises RedisError."""

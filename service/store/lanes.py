@@ -17,9 +17,10 @@ from service.store.connection import Store
 from service.store.options import TALLY_MS
 from service.store.pace import admission, question
 from service.store.records import DeadLetter, Lane, StepRecord, Waiting, encode, waiting
+from service.store.rounds import Items
 
 _HOLDING = [keys.READY, keys.LEASES, keys.OWNERS]
-_NO_QUESTION: tuple[list[str], list[Any]] = ([keys.ACCOUNT, keys.ACCOUNTS], [""] * 7)
+_NO_QUESTION: tuple[list[str], list[Any], list[Any]] = ([keys.ACCOUNT, keys.ACCOUNTS], [""] * 4, [""] * 3)
 
 
 class Busy(Struct, frozen=True):
@@ -80,6 +81,8 @@ async def claim(store: Store, most: int) -> list[Lane]:
 
 async def renew(store: Store, lanes: Sequence[Lane]) -> set[str]:
     """Extend the leases of these lanes, and their holds on records; the names of those that were lost come back."""
+    if not lanes:
+        return set()
     asked, options = time.monotonic(), store.options
     args: list[Any] = ["", options.lease_ms, options.hold_ms]
     for lane in lanes:
@@ -122,12 +125,16 @@ async def begin(
     """
     run, options = lane.head.run, store.options
     field, value = (f"step:{pending[0]}", encode(pending[1])) if pending else ("", b"")
-    accounts, terms = question(asking) if asking else _NO_QUESTION
-    answer = await store.run(
+    accounts, terms, who = question(asking) if asking else _NO_QUESTION
+    [answer] = await store.join(
         "begin",
-        [*_HOLDING[1:], keys.RUN + run.key, keys.FENCE + record, *accounts],
-        ["", lane.name, lane.number, options.hold_ms, options.fence_ms, field, value, options.ledger_ms, *terms]
-        + [part for pair in attributes.items() for part in pair],
+        [*_HOLDING[1:], *accounts],
+        ["", options.hold_ms, options.fence_ms, options.ledger_ms, keys.FENCE, keys.RUN, *terms],
+        Items(
+            [lane.name, lane.number, record, run.key, field, value, *who, len(attributes)]
+            + [part for pair in attributes.items() for part in pair],
+            1,
+        ),
     )
     if answer[0] == b"lost":
         raise LeaseLost(lane.name)
@@ -181,15 +188,20 @@ async def _record(
         lane.holding = ""
     # What lay dead until a person retried it says nothing of how long runs take.
     since = "" if lane.head.record.retried_at else lane.head.event_id.partition("-")[0]
-    answer = await store.run(
+    prefixes = (keys.LANE, keys.RUN, keys.FENCE, keys.DEAD_LETTER)
+    [answer] = await store.join(
         "record",
-        [*_HOLDING, keys.RUN + run.key, keys.DEAD, keys.FENCE + notes.held, keys.TALLY],
-        ["", lane.name, lane.number, after, remove, keys.LANE, keys.RUN, keys.DEAD_LETTER]
-        + [letter.id if letter else "", encode(letter) if letter else b"", options.ledger_ms]
-        + [since, int(bool(notes.held)), len(notes.fields), len(notes.shared), TALLY_MS]
-        + [part for pair in notes.fields.items() for part in pair]
-        + [part for key, step in notes.shared.items() for part in (key, encode(step))]
-        + [part for pair in notes.wrote.items() for part in pair],
+        [*_HOLDING, keys.DEAD],
+        ["", *prefixes, options.ledger_ms, keys.TALLY, TALLY_MS],
+        Items(
+            [lane.name, lane.number, after, run.key, remove, since]
+            + [letter.id if letter else "", encode(letter) if letter else b"", notes.held]
+            + [len(notes.fields), len(notes.shared), len(notes.wrote)]
+            + [part for pair in notes.fields.items() for part in pair]
+            + [part for key, step in notes.shared.items() for part in (key, encode(step))]
+            + [part for pair in notes.wrote.items() for part in pair],
+            1,
+        ),
     )
     if answer[0] == b"lost":
         raise LeaseLost(lane.name)

@@ -37,8 +37,8 @@ class SharedPace:
 
     async def admit(self, caller: str, standing: str, slot: int, *, now: int | None = None) -> Admission:
         """Ask to be let in. `standing`: `on`, or how often the run was put off. `now`: server time in ms, for tests."""
-        names, args = question(self.asking(caller, standing, slot))
-        return admission(await self._store.run("admit", names, ["" if now is None else now, *args]))
+        names, terms, who = question(self.asking(caller, standing, slot))
+        return admission(await self._store.run("admit", names, ["" if now is None else now, *terms, *who]))
 
     async def report(
         self,
@@ -64,11 +64,11 @@ class SharedPace:
         return Effect(change.decode(), due or None, number)
 
 
-def question(asking: Asking) -> tuple[list[str], list[Any]]:
-    """Make keys and arguments for the function `admit` of prelude_admit.lua."""
+def question(asking: Asking) -> tuple[list[str], list[Any], list[Any]]:
+    """Make what prelude_admit.lua wants to know: names and terms for `account_on`, and who asks for `admit`."""
     names = [keys.ACCOUNT + asking.account, keys.ACCOUNTS]
-    terms = [asking.rate, asking.burst, asking.credentials, asking.caller, asking.standing, asking.slot, asking.account]
-    return names, terms
+    terms = [asking.rate, asking.burst, asking.credentials, asking.account]
+    return names, terms, [asking.caller, asking.standing, asking.slot]
 
 
 def admission(answer: list[Any]) -> Admission:

@@ -41,14 +41,14 @@ def claim_before_enqueue() -> None:
 
 def no_fence() -> None:
     """Write whatever comes, however old it is."""
-    _rewrite("begin", "if not kept[i] or tonumber(kept[i]) <= tonumber(ARGV[2 * i + 13]) then", "if true then")
+    _rewrite("begin", "if not kept[n] or tonumber(kept[n]) <= tonumber(step.times[n]) then", "if true then")
 
 
 def lease_not_checked() -> None:
     """Go on with a lane for as long as one likes, whoever else has it by now."""
-    for script in ("begin", "record", "renew"):
-        _rewrite(script, "if redis.call('HGET', keys.owners, lane) ~= number then return false end", "")
-        _rewrite(script, "return until_ms and tonumber(until_ms) > now", "return true")
+    _rewrite("begin", "if held[step.lane] ~= step.number then return {'lost'} end", "")
+    _rewrite("record", "if held[lane] ~= run.number then return {'lost'} end", "")
+    _rewrite("renew", "if held[lane] == number then", "if true then")
     step._LEASE_MARGIN_S = -3600.0
 
 

@@ -5,7 +5,7 @@ and wake up. Time is moved by ageing what Redis keeps, so nothing waits.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import pytest
@@ -124,60 +124,80 @@ class Interleavings(RuleBasedStateMachine):
             assert (lane.head.run.occurred_at, lane.head.member) == waiting[0], "not the oldest run first"
             self.held.append(Held(lane))
 
-    @precondition(lambda self: self.held)
-    @rule(pick=picks, merge=st.booleans())
-    def ask_the_fence(self, pick: int, merge: bool) -> None:
-        held = self.held[pick % len(self.held)]
-        run = held.lane.head.run
-        if 0 in held.lane.head.record.steps:
-            return
-        behind = self.do(lanes.followers(self.store, held.lane, 5)) if merge else []
-        wanted = dict.fromkeys(run.values, run.occurred_at)
-        for waiting in behind:
-            wanted |= dict.fromkeys(waiting.run.values, waiting.run.occurred_at)
-        try:
-            answer = self.do(lanes.begin(self.store, held.lane, record(run), wanted, None))
-        except LeaseLost:
+    @precondition(lambda self: self.to_ask())
+    @rule(pick=picks, merge=st.booleans(), together=st.booleans())
+    def ask_the_fence(self, pick: int, merge: bool, together: bool) -> None:
+        """`together`: all who may ask do so in one call, with what old holders of a lane believe that they still have."""
+        may = self.to_ask()
+        group = may if together else [may[pick % len(may)]]
+        behind = [self.do(lanes.followers(self.store, held.lane, 5)) if merge else [] for held in group]
+        wanted = []
+        for held, followers in zip(group, behind, strict=True):
+            runs = [held.lane.head.run, *(waiting.run for waiting in followers)]
+            wanted.append({name: run.occurred_at for run in runs for name in run.values})
+        questions = [
+            lanes.begin(self.store, held.lane, record(held.lane.head.run), attributes, None)
+            for held, attributes in zip(group, wanted, strict=True)
+        ]
+        for held, attributes, followers, answer in zip(group, wanted, behind, self.all_of(questions), strict=True):
+            self.hear(held, attributes, tuple(waiting.run.key for waiting in followers), answer)
+
+    def hear(self, held: Held, wanted: dict[str, int], followers: tuple[str, ...], answer: Any) -> None:
+        if isinstance(answer, LeaseLost):
             self.must_be_lost(held)
             return
         assert held.valid, "a lease that ran out may still write"
         if isinstance(answer, Busy):
             return
+        name = record(held.lane.head.run)
         if answer.held:
-            assert self.holds.setdefault(record(run), held.lane.number) == held.lane.number, "two write to one record"
+            assert self.holds.setdefault(name, held.lane.number) == held.lane.number, "two write to one record"
         held.allowed = {name: wanted[name] for name in answer.allowed}
-        held.followers = tuple(waiting.run.key for waiting in behind)
+        held.followers = followers
 
-    @precondition(lambda self: any(held.allowed is not None for held in self.held))
-    @rule(pick=picks, recorded=st.booleans())
-    def call_and_record(self, pick: int, recorded: bool) -> None:
-        """Make the call; `recorded` False: the worker is killed before it can say so."""
-        asked = [held for held in self.held if held.allowed is not None]
-        held = asked[pick % len(asked)]
-        run, allowed = held.lane.head.run, held.allowed or {}
-        if not held.valid:  # the worker's own clock tells it so before it calls (step.py, check_lease)
-            with pytest.raises(LeaseLost):
-                self.do(lanes.save(self.store, held.lane, Notes({"state": "done"})))
-            self.held.remove(held)
-            return
-        keys_done = (run.key, *held.followers)
-        if allowed:
-            self.calls.append(Call(record(run), {name: (at, run.key) for name, at in allowed.items()}))
-        if not recorded:
-            self.held.remove(held)
-            return
-        step = StepRecord(state="done" if allowed else "superseded", at=NOW)
-        notes = Notes({"state": step.state}, record(run) if allowed else "", allowed)
-        notes.shared = dict.fromkeys(held.followers, step)
-        for key in keys_done:
-            self.done[key] = self.done.get(key, 0) + 1
-        self.end(held, notes)
+    @precondition(lambda self: self.to_call())
+    @rule(pick=picks, recorded=st.booleans(), together=st.booleans())
+    def call_and_record(self, pick: int, recorded: bool, together: bool) -> None:
+        """Make the call; `recorded` False: the worker is killed before it can say so. `together`: all who may, in one call."""
+        may = self.to_call()
+        ends = []
+        for held in may if together else [may[pick % len(may)]]:
+            run, allowed = held.lane.head.run, held.allowed or {}
+            if not held.valid:  # the worker's own clock tells it so before it calls (step.py, check_lease)
+                ends.append((held, Notes({"state": "done"}), None))
+                continue
+            keys_done = (run.key, *held.followers)
+            if allowed:
+                self.calls.append(Call(record(run), {name: (at, run.key) for name, at in allowed.items()}))
+            if not recorded:
+                self.held.remove(held)
+                continue
+            step = StepRecord(state="done" if allowed else "superseded", at=NOW)
+            notes = Notes({"state": step.state}, record(run) if allowed else "", allowed)
+            notes.shared = dict.fromkeys(held.followers, step)
+            for key in keys_done:
+                self.done[key] = self.done.get(key, 0) + 1
+            ends.append((held, notes, None))
+        self.end(*ends)
+
+    @rule(lapses=st.lists(st.sampled_from("012"), max_size=2, unique=True), merge=st.booleans())
+    def all_go_on_together(self, lapses: list[str], merge: bool) -> None:
+        """Ask and record for all lanes in one call each, though some leases run out meanwhile and others take those lanes."""
+        self.accept([(object_id, 5) for object_id in "012"], delivery=f"d{len(self.accepted)}")
+        self.claim(4)
+        self.ask_the_fence(0, merge=merge, together=True)
+        for object_id in lapses:
+            self.age(lane_of(object_id))
+        self.sweep()
+        self.claim(1)
+        self.ask_the_fence(0, merge=merge, together=True)
+        self.call_and_record(0, recorded=True, together=True)
 
     @precondition(lambda self: any(0 in held.lane.head.record.steps for held in self.held))
     @rule(pick=picks)
     def end_what_was_made_together(self, pick: int) -> None:
         ready = [held for held in self.held if 0 in held.lane.head.record.steps]
-        self.end(ready[pick % len(ready)], Notes({"state": "done"}))
+        self.end((ready[pick % len(ready)], Notes({"state": "done"}), None))
 
     @precondition(lambda self: self.held)
     @rule(pick=picks, later=st.booleans())
@@ -210,7 +230,7 @@ class Interleavings(RuleBasedStateMachine):
             run_key=run.key,
             member=held.lane.head.member,
         )
-        self.end(held, held.notes("dead"), letter)
+        self.end((held, held.notes("dead"), letter))
 
     @precondition(lambda self: self.held)
     @rule(pick=picks)
@@ -300,11 +320,11 @@ class Interleavings(RuleBasedStateMachine):
                 break
             for held in list(self.held):
                 if 0 in held.lane.head.record.steps:
-                    self.end(held, Notes({"state": "done"}))
+                    self.end((held, Notes({"state": "done"}), None))
                     continue
-                self.ask_the_fence(self.held.index(held), merge=False)
+                self.ask_the_fence(self.to_ask().index(held), merge=False, together=False)
                 if held.allowed is not None:
-                    self.call_and_record([h for h in self.held if h.allowed is not None].index(held), recorded=True)
+                    self.call_and_record(self.to_call().index(held), recorded=True, together=False)
             self.held = []
         assert self.do(self.store.redis.exists(keys.READY, keys.LEASES, keys.OWNERS)) == 0
         self.every_run_is_somewhere_and_only_there()
@@ -354,18 +374,37 @@ class Interleavings(RuleBasedStateMachine):
         )
         return Plan(event=event, ruleset="v", runs=(run,))
 
-    def end(self, held: Held, notes: Notes, letter: DeadLetter | None = None) -> None:
-        try:
-            more = self.do(lanes.end_run(self.store, held.lane, notes, letter))
-        except LeaseLost:
-            self.must_be_lost(held)
-            self.held.remove(held)
-            return
-        assert held.valid, "a lease that ran out was recorded under"
-        self.let_go(held)
-        held.allowed, held.followers = None, ()
-        if not more:
-            self.held.remove(held)
+    def end(self, *ends: tuple[Held, Notes, DeadLetter | None]) -> None:
+        """Record the ends of runs, together if they are several."""
+        found = self.all_of([lanes.end_run(self.store, held.lane, notes, letter) for held, notes, letter in ends])
+        for (held, _, _), more in zip(ends, found, strict=True):
+            if isinstance(more, LeaseLost):
+                self.must_be_lost(held)
+                self.held.remove(held)
+                continue
+            assert held.valid, "a lease that ran out was recorded under"
+            self.let_go(held)
+            held.allowed, held.followers = None, ()
+            if not more:
+                self.held.remove(held)
+
+    def all_of(self, awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
+        """Do these at one time, so that they go in one call; a lost lease is an answer."""
+
+        async def gathered() -> list[Any]:
+            return await asyncio.gather(*awaitables, return_exceptions=True)
+
+        found: list[Any] = self.do(gathered())
+        for answer in found:
+            if isinstance(answer, BaseException) and not isinstance(answer, LeaseLost):
+                raise answer
+        return found
+
+    def to_ask(self) -> list[Held]:
+        return [held for held in self.held if 0 not in held.lane.head.record.steps]
+
+    def to_call(self) -> list[Held]:
+        return [held for held in self.held if held.allowed is not None]
 
     def let_go(self, held: Held) -> None:
         self.holds = {name: number for name, number in self.holds.items() if number != held.lane.number}

@@ -230,6 +230,107 @@ async def test_what_may_not_be_written_takes_no_turn(store: Store, make_plan: Ma
     assert (await pace.admit("another", "0", 0)).verdict == "go"
 
 
+async def _scripts_run(store: Store) -> int:
+    return int((await store.redis.info("commandstats"))["cmdstat_evalsha"]["calls"])
+
+
+async def test_those_who_begin_together_each_get_their_own_answer(store: Store, make_plan: MakePlan) -> None:
+    plans = [make_plan(fact, object_id=fact) for fact in "abcdef"]
+    await accept(store, "hubspot", plans, [], now=NOW)
+    claimed = await lanes.claim(store, 6)
+    lost, older, first, second, unpaced, late = claimed
+    await _expire(store, lost)
+    await store.redis.hset(keys.FENCE + "older", "a", str(NOW + 1))  # type: ignore[misc]
+    pace = SharedPace(store, "default", rate=0.1, burst=1, credentials="c")
+    before = await _scripts_run(store)
+
+    pending = (0, StepRecord(state="pending", at=NOW))
+    answers = await asyncio.gather(
+        *(
+            lanes.begin(store, lane, record, _at(lane, "a", "b"), pending, pace.asking(lane.name, "0"))
+            for lane, record in ((lost, "lost"), (older, "older"), (first, RECORD), (second, RECORD), (late, "late"))
+        ),
+        lanes.begin(store, unpaced, "unpaced", _at(unpaced, "a"), None),
+        return_exceptions=True,
+    )
+    assert await _scripts_run(store) == before + 2, "one call for those who ask the account, and one for who does not"
+
+    assert isinstance(answers[0], LeaseLost)
+    verdicts = [
+        (sorted(begun.allowed), begun.admission and begun.admission.verdict, begun.held)
+        for begun in answers
+        if isinstance(begun, Begun)
+    ]
+    assert verdicts == [
+        (["b"], "go", True),  # the one call that there is room for just now
+        (["a", "b"], "later", False),
+        (["a", "b"], "later", False),  # the one before it holds nothing, so the record is free
+        (["a", "b"], "later", False),
+        (["a"], None, True),
+    ]
+    assert [lane.holding for lane in claimed] == ["", "older", "", "", "unpaced", ""]
+    ledgers = [await journal.ledger(store, lane.head.run.key) for lane in claimed]
+    assert [bool(ledger.steps) for ledger in ledgers] == [False, True, False, False, False, False]
+
+
+async def test_two_who_begin_together_with_one_record_do_not_both_get_it(store: Store, make_plan: MakePlan) -> None:
+    one = await _claimed(store, make_plan, "a", object_id="1")
+    two = await _claimed(store, make_plan, "b", object_id="2")
+    before = await _scripts_run(store)
+    answers = await asyncio.gather(*(lanes.begin(store, lane, RECORD, _at(lane, "a"), None) for lane in (one, two)))
+    assert await _scripts_run(store) == before + 1
+    assert answers[0] == Begun(frozenset({"a"}))
+    assert isinstance(answers[1], Busy)
+
+
+async def test_what_is_recorded_together_is_each_lanes_own(store: Store, make_plan: MakePlan) -> None:
+    await accept(store, "hubspot", [make_plan(fact, object_id=fact) for fact in "abcde"], [], now=NOW)
+    await accept(store, "hubspot", [make_plan("b2", object_id="b")], [], now=NOW)
+    claimed = await lanes.claim(store, 5)
+    lost, more, buried, waits, goes_on = claimed
+    await _expire(store, lost)
+    for lane in claimed[1:]:
+        await lanes.begin(store, lane, lane.name, _at(lane, "a"), None)
+    before = await _scripts_run(store)
+
+    step = encode(StepRecord(state="done", at=NOW))
+    found = await asyncio.gather(
+        lanes.end_run(store, lost, Notes({"state": "done"}, lost.name, _at(lost, "a"))),
+        lanes.end_run(store, more, Notes({"state": "done"}, more.name, _at(more, "a"))),
+        lanes.end_run(store, buried, Notes({"state": "dead"}, buried.name), _letter(buried)),
+        lanes.let_go(store, waits, Notes({"state": "retrying", "tries": 1}, waits.name), due=2**50),
+        lanes.save(store, goes_on, Notes({"step:0": step}, goes_on.name, _at(goes_on, "a"))),
+        return_exceptions=True,
+    )
+    assert await _scripts_run(store) == before + 1
+    assert isinstance(found[0], LeaseLost)
+    assert tuple(found[1:]) == (True, False, None, None)
+    assert more.head.run.key == "b2/r1"
+
+    states = [(await journal.ledger(store, f"{fact}/r1")).state for fact in "abcde"]
+    assert states == ["waiting", "done", "dead", "retrying", "waiting"]
+    assert list((await journal.ledger(store, "e/r1")).steps) == [0]
+    fences = [await store.redis.hgetall(keys.FENCE + lane.name) for lane in claimed]  # type: ignore[misc]
+    at = str(NOW).encode()
+    assert fences == [{}, {b"a": at}, {}, {}, {b"a": at}]
+    assert [letter.run_key for letter in await dead.newest(store, 9)] == ["c/r1"]
+    assert await store.redis.zrange(keys.READY, 0, -1) == [waits.name.encode()]
+    assert set(await store.redis.hkeys(keys.OWNERS)) == {lane.name.encode() for lane in (lost, more, goes_on)}  # type: ignore[misc]
+    tallied = [await store.redis.hgetall(key) for key in await store.redis.keys(keys.TALLY + "*")]  # type: ignore[misc]
+    ends = sorted((name, number) for minute in tallied for name, number in minute.items() if name.startswith(b"run "))
+    assert ends == [(b"run dead", b"1"), (b"run done", b"1"), (b"run retrying", b"1")]
+
+
+async def test_a_lane_that_was_let_go_of_is_lost_for_who_comes_after_it_in_the_same_call(
+    store: Store, make_plan: MakePlan
+) -> None:
+    lane = await _claimed(store, make_plan, "a")
+    ends = [lanes.let_go(store, lane, Notes({"tries": 1}), due=2**50) for _ in range(2)]
+    first, second = await asyncio.gather(*ends, return_exceptions=True)
+    assert first is None
+    assert isinstance(second, LeaseLost)
+
+
 async def test_a_dead_letter_goes_back_to_its_place_with_its_ledger(store: Store, make_plan: MakePlan) -> None:
     lane = await _claimed(store, make_plan, "a")
     await lanes.save(store, lane, Notes({"step:0": encode(StepRecord(state="done", at=NOW))}))

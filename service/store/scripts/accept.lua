@@ -17,14 +17,9 @@ local now, ttl, length = clock(ARGV[1]), ARGV[2], ARGV[3]
 local lane_prefix, claim_prefix, letter_prefix = ARGV[4], ARGV[5], ARGV[6]
 local bell = {job = ARGV[7], ttl = ARGV[8], width = tonumber(ARGV[9]), most = tonumber(ARGV[10]), queue = queue}
 local tallies, last_firings, source = {prefix = ARGV[11], ttl = ARGV[12]}, ARGV[13], ARGV[14]
-local at, ids, woken = 15, {}, 0
+local take, ids, woken = arguments(16), {}, 0
 local marked, newest = {}, {}
 local seen = {accepted = 0, redelivered = 0, overlapping = 0, misfit = 0}
-
-local function take(n)
-  at = at + n
-  return unpack(ARGV, at - n + 1, at)
-end
 
 -- What comes with an event: its runs into their lanes, its dead letters, and its marks. Skipped if it is known.
 local function belongings(runs, fresh, id)

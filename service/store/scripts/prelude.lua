@@ -45,20 +45,34 @@ local function head(lane, lane_prefix, run_prefix)
   return {first[1], first[2], redis.call('HGETALL', run_prefix .. key), redis.call('ZCARD', lane_prefix .. lane)}
 end
 
--- Does this lease still hold? A lease that has run out does not, even before anyone else took the lane.
-local function holds(lane, number, keys, now)
-  if redis.call('HGET', keys.owners, lane) ~= number then return false end
-  local until_ms = redis.call('ZSCORE', keys.leases, lane)
-  return until_ms and tonumber(until_ms) > now
+-- Which of these lanes are held just now: lane -> lease number. A lease that has run out does not hold, even before anyone
+-- else took the lane.
+local function leased(lanes, keys, now)
+  local numbers = redis.call('HMGET', keys.owners, unpack(lanes))
+  local ends = redis.call('ZMSCORE', keys.leases, unpack(lanes))
+  local held = {}
+  for i, lane in ipairs(lanes) do
+    if ends[i] and tonumber(ends[i]) > now then held[lane] = numbers[i] end
+  end
+  return held
 end
 
-local function end_lease(lane, keys)
-  redis.call('HDEL', keys.owners, lane)
-  redis.call('ZREM', keys.leases, lane)
+local function end_leases(lanes, keys)
+  if #lanes == 0 then return end
+  redis.call('HDEL', keys.owners, unpack(lanes))
+  redis.call('ZREM', keys.leases, unpack(lanes))
 end
 
--- End a lease; the lane goes back to ready at `due` if it has work.
-local function release(lane, keys, lane_prefix, due)
-  end_lease(lane, keys)
+-- A lane that is no longer leased goes back to ready at `due` if it has work.
+local function put_back(lane, keys, lane_prefix, due)
   if redis.call('EXISTS', lane_prefix .. lane) == 1 then redis.call('ZADD', keys.ready, due, lane) end
+end
+
+-- For scripts that get items one behind the other: gives the next arguments, so many at a time, from the `first` on.
+local function arguments(first)
+  local at = first - 1
+  return function(number)
+    at = at + number
+    return unpack(ARGV, at - number + 1, at)
+  end
 end

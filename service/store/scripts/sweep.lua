@@ -9,7 +9,8 @@ local keys = {ready = KEYS[1], leases = KEYS[2], owners = KEYS[3]}
 local now, lane_prefix = clock(ARGV[1]), ARGV[2]
 local bell = {job = ARGV[4], ttl = ARGV[5], width = tonumber(ARGV[6]), most = tonumber(ARGV[7]), queue = KEYS[4]}
 local expired = redis.call('ZRANGEBYSCORE', keys.leases, '-inf', now, 'LIMIT', 0, ARGV[3])
-for _, lane in ipairs(expired) do release(lane, keys, lane_prefix, now) end
+end_leases(expired, keys)
+for _, lane in ipairs(expired) do put_back(lane, keys, lane_prefix, now) end
 local due = redis.call('ZCOUNT', keys.ready, '-inf', now)
 local rung, age = 0, 0
 if due > 0 then
