@@ -179,6 +179,17 @@ async def test_a_redis_out_of_memory_stores_nothing_at_all(store: Store, make_pl
     assert await store.redis.xlen(keys.JOURNAL) == 1
 
 
+async def test_an_error_in_the_middle_claims_nothing_that_it_did_not_store(store: Store, make_plan: MakePlan) -> None:
+    plan = make_plan("a")
+    await store.redis.set(keys.LANE + plan.event.lane, "put there by hand")
+    with pytest.raises(StoreUnavailable):
+        await accept(store, "hubspot", [plan], [], now=NOW)
+
+    await store.redis.delete(keys.LANE + plan.event.lane)
+    assert (await accept(store, "hubspot", [plan], [], now=NOW)).accepted == 1
+    assert await store.redis.zcard(keys.LANE + plan.event.lane) == 1
+
+
 async def test_runs_of_one_object_stand_in_the_order_of_their_facts(store: Store, make_plan: MakePlan) -> None:
     await accept(store, "hubspot", [make_plan("late", at=NOW + 5)], [], now=NOW)
     await accept(store, "hubspot", [make_plan("early", at=NOW), make_plan("tie", at=NOW)], [], now=NOW)

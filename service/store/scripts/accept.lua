@@ -64,9 +64,10 @@ for i = 1, tonumber(ARGV[15]) do
   else
     seen.accepted = seen.accepted + 1
     ids[i] = redis.call('XADD', journal, 'MAXLEN', '~', length, '*', 'e', entry)
-    redis.call('SET', claim_prefix .. fact, ids[i] .. ' ' .. delivery, 'PX', ttl)
   end
   if runs ~= '' then belongings(tonumber(runs), fresh, ids[i]) end
+  -- Last, since an error does not undo what a script did before it: a claim must not stand for runs that were not stored.
+  if fresh and fact ~= '' then redis.call('SET', claim_prefix .. fact, ids[i] .. ' ' .. delivery, 'PX', ttl) end
 end
 for mark, number in pairs(marked) do
   tally(tallies, now, mark, number)
