@@ -209,5 +209,5 @@ async def _record(
 
 
 def _head(lane: str, raw: list[Any]) -> Waiting:
-    member, occurred_at, ledger, runs = raw
-    return waiting(lane, member, int(float(occurred_at)), ledger, runs - 1)
+    member, occurred_at, ledger, behind = raw
+    return waiting(lane, member, int(float(occurred_at)), ledger, behind=bool(behind))

@@ -108,8 +108,8 @@ class Waiting(Struct, frozen=True):
     event_id: str
     run: Run
     record: RunRecord
-    behind: int = 0
-    """How many more runs wait in the lane."""
+    behind: bool = False
+    """Whether more runs wait in the lane."""
     unreadable: bool = False
     """True if this version of Sluice cannot read the run or its ledger; then only its key, lane and time are right."""
 
@@ -145,7 +145,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def waiting(lane: str, member: bytes, occurred_at: int, ledger: list[bytes], behind: int = 0) -> Waiting:
+def waiting(lane: str, member: bytes, occurred_at: int, ledger: list[bytes], *, behind: bool = False) -> Waiting:
     """Read a lane's member (`<ms>-<seq>-<n> <run key> <Run>`) and the flat ledger of its run."""
     order, key, blob = member.split(b" ", 2)
     ms, seq, _ = order.decode().split("-")

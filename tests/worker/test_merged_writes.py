@@ -55,7 +55,7 @@ async def test_a_run_that_was_overtaken_by_an_older_one_before_its_call_is_still
     await bench.happen("f2", at=2, a=2)
     lane = await _claimed(bench)
     await bench.happen("f1", at=1, a=1)
-    lane.head = replace(lane.head, behind=1)
+    lane.head = replace(lane.head, behind=True)
     await drain_lane(lane, bench.desk)
 
     assert [call.args for call in far.calls] == [Args("7", {"a": 2})]

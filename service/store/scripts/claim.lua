@@ -2,7 +2,7 @@
 --
 -- KEYS  ready, leases, owners, lease number
 -- ARGV  now | '' · lease ms · n · lane prefix · run prefix
--- Returns per lane: {lane, lease number, {member, occurred_at, flat ledger, runs}}. A lane found empty is dropped.
+-- Returns per lane: {lane, lease number, {member, occurred_at, flat ledger, whether others wait behind}}. A lane found empty is dropped.
 local keys = {ready = KEYS[1], leases = KEYS[2], owners = KEYS[3]}
 local now, lease, lane_prefix, run_prefix = clock(ARGV[1]), tonumber(ARGV[2]), ARGV[4], ARGV[5]
 local due = redis.call('ZRANGEBYSCORE', keys.ready, '-inf', now, 'LIMIT', 0, ARGV[3])

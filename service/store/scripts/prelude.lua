@@ -37,12 +37,12 @@ local function tally(tallies, now, what, number)
   if redis.call('HINCRBY', key, what, number) == number then redis.call('PEXPIRE', key, tallies.ttl) end
 end
 
--- The first run of a lane: {member, occurred_at, flat ledger, runs in the lane}, or nil if the lane is empty.
+-- The first run of a lane: {member, occurred_at, flat ledger, 1 if others wait behind it, else 0}; nil if the lane is empty.
 local function head(lane, lane_prefix, run_prefix)
-  local first = redis.call('ZRANGE', lane_prefix .. lane, 0, 0, 'WITHSCORES')
-  if #first == 0 then return nil end
-  local key = string.match(first[1], '^%S+ (%S+) ')
-  return {first[1], first[2], redis.call('HGETALL', run_prefix .. key), redis.call('ZCARD', lane_prefix .. lane)}
+  local found = redis.call('ZRANGE', lane_prefix .. lane, 0, 1, 'WITHSCORES')
+  if #found == 0 then return nil end
+  local key = string.match(found[1], '^%S+ (%S+) ')
+  return {found[1], found[2], redis.call('HGETALL', run_prefix .. key), found[3] and 1 or 0}
 end
 
 -- Which of these lanes are held just now: lane -> lease number. A lease that has run out does not hold, even before anyone
