@@ -11,7 +11,8 @@
 --                     per ledger field: its name, its value
 --                     per run whose only step was made together with this one: its key, the step
 --                     per attribute: its name, the occurred_at of its value
--- Returns per run: {'lost'} | {'ok'} | {'ok', the first run} after 'next', if the lane has another one (`head` in the prelude). 'next' on an empty lane ends the lease. Nothing at all is written of a run whose lease is lost.
+-- Returns per run: {'lost'} | {'ok'} | {'ok', `head`} after 'next', if the lane has another run. 'next' on an empty lane ends
+--       the lease. Nothing at all is written of a run whose lease is lost.
 local keys = {ready = KEYS[1], leases = KEYS[2], owners = KEYS[3]}
 local now, lane_prefix, run_prefix, fence_prefix, letter_prefix = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local ledger_ttl, tallies = ARGV[6], {prefix = ARGV[7], ttl = ARGV[8]}
