@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from msgspec import Struct
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.store.wire import Command
@@ -26,6 +26,8 @@ _MOST_JOINED = 100
 """Items: as many as a large delivery has. For as long as a script runs, nobody else gets an answer from Redis."""
 _MOST_JOINED_BYTES = 256 * 1024
 """Of their arguments; likewise."""
+_ARGUMENT_BYTES = 64
+"""What each argument counts for beside its own bytes: scripts take long over many of them, however small."""
 
 
 class Items(Struct, frozen=True):
@@ -56,7 +58,8 @@ class _Call(Struct, eq=False):
         first = self.asked[0]
         if first.items is None:
             return first.command
-        return (*first.command, self.items, *(arg for asked in self.asked if asked.items for arg in asked.items.args))
+        items = [asked.items for asked in self.asked if asked.items]
+        return (*first.command, sum([each.number for each in items]), *(arg for each in items for arg in each.args))
 
     def tell(self, answer: Any) -> None:
         """Give each asker its own part of the answer."""
@@ -106,7 +109,7 @@ class Rounds:
         """Run one script, together with all who ask the same while rounds are on their way, but for their items.
 
         It gets `args`, the number of all items, and the items; it answers with one thing for each, and each asker gets its
-        own. An error is everybody's. Raises as `ask`.
+        own. If it fails, it is run again for each asker alone, and has to bear that wherever it stopped. Raises as `ask`.
         """
         command = ("EVALSHA", script.sha, len(keys), *keys, *args)
         return cast("list[Any]", await self.ask(*command, script=script, items=items))
@@ -136,13 +139,19 @@ class Rounds:
         except Exception as error:  # noqa: BLE001  # what cannot be sent must not take the others with it
             if len(group) > 1:
                 for asked in group:
-                    await self._serve(_joined([asked]), carry)
+                    await self._serve([_Call([asked])], carry)
                 return
             answers = [error]
         finally:
             watch.end()
+        failed: list[_Call] = []
         for call, answer in zip(calls, answers, strict=True):
-            call.tell(answer)
+            if isinstance(answer, ResponseError) and len(call.asked) > 1:
+                failed.append(call)
+            else:
+                call.tell(answer)
+        if failed:  # what is wrong with one must not be everybody's
+            await self._serve([_Call([asked]) for call in failed for asked in call.asked], carry)
 
     async def _round(self, calls: list[_Call], within_s: float, carry: Carrier) -> list[Any]:
         answers = await carry([call.command for call in calls], within_s)
@@ -164,7 +173,7 @@ def _joined(group: list[_Asked]) -> list[_Call]:
         if asked.items is None:
             calls.append(_Call([asked]))
             continue
-        number, size = asked.items.number, sum(len(arg) for arg in asked.items.args if isinstance(arg, bytes))
+        number, size = asked.items.number, _size(asked.items.args)
         call = open_.get(asked.command)
         if call is None or call.items + number > _MOST_JOINED or call.size + size > _MOST_JOINED_BYTES:
             call = open_[asked.command] = _Call([])
@@ -173,6 +182,10 @@ def _joined(group: list[_Asked]) -> list[_Call]:
         call.items += number
         call.size += size
     return calls
+
+
+def _size(args: list[Any]) -> int:
+    return len(args) * _ARGUMENT_BYTES + sum([len(arg) for arg in args if isinstance(arg, bytes)])
 
 
 class _Watch:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from redis.exceptions import ResponseError
 
 from service.errors import LeaseLost
 from service.store import Store, accept, dead, journal, keys, lanes
@@ -319,6 +320,35 @@ async def test_what_is_recorded_together_is_each_lanes_own(store: Store, make_pl
     tallied = [await store.redis.hgetall(key) for key in await store.redis.keys(keys.TALLY + "*")]  # type: ignore[misc]
     ends = sorted((name, number) for minute in tallied for name, number in minute.items() if name.startswith(b"run "))
     assert ends == [(b"run dead", b"1"), (b"run done", b"1"), (b"run retrying", b"1")]
+
+
+async def test_what_is_wrong_with_one_lane_costs_those_nothing_that_go_with_it(
+    store: Store, make_plan: MakePlan
+) -> None:
+    await accept(store, "hubspot", [make_plan(fact, object_id=fact) for fact in "abc"], [], now=NOW)
+    claimed = await lanes.claim(store, 3)
+    before, bad, after = claimed
+    await store.redis.set(keys.FENCE + bad.name, "put there by hand")
+    pace = SharedPace(store, "default", rate=100, burst=9, credentials="c")
+    pending = (0, StepRecord(state="pending", at=NOW))
+    begun = await asyncio.gather(
+        *(
+            lanes.begin(store, lane, lane.name, _at(lane, "a"), pending, pace.asking(lane.name, "0"))
+            for lane in claimed
+        ),
+        return_exceptions=True,
+    )
+    assert [getattr(answer, "held", type(answer)) for answer in begun] == [True, ResponseError, True]
+    assert [(await journal.ledger(store, lane.head.run.key)).steps != {} for lane in claimed] == [True, False, True]
+
+    ends = [lanes.end_run(store, lane, Notes({"state": "done"}, lane.name, _at(lane, "a"))) for lane in claimed]
+    ended = await asyncio.gather(*ends, return_exceptions=True)
+    assert [ended[0], type(ended[1]), ended[2]] == [False, ResponseError, False]
+    assert await store.redis.hkeys(keys.OWNERS) == [bad.name.encode()]  # type: ignore[misc]
+    for lane in (before, after):
+        assert await store.redis.hgetall(keys.FENCE + lane.name) == {b"a": str(NOW).encode()}  # type: ignore[misc]
+    tallied = [await store.redis.hgetall(key) for key in await store.redis.keys(keys.TALLY + "*")]  # type: ignore[misc]
+    assert sum(int(minute.get(b"run done", 0)) for minute in tallied) == 2
 
 
 async def test_a_lane_that_was_let_go_of_is_lost_for_who_comes_after_it_in_the_same_call(

@@ -113,11 +113,22 @@ async def test_no_more_bytes_go_in_one_call_than_redis_takes_in_a_moment(store: 
     assert await calls(store) - before == 4
 
 
-async def test_an_error_is_told_to_all_who_went_together(store: Store) -> None:
+async def test_no_more_arguments_go_in_one_call_than_a_script_is_soon_through_with(store: Store) -> None:
+    text = "local told = {} for n = 1, ARGV[1] do told[n] = #ARGV end return told"
+    script = store.redis.register_script(text)
+    many = [store.quick.join(script, [], [], Items(["x"] * 1000, 1)) for _ in range(10)]
+    got = await asyncio.gather(*many)
+    assert got == [[4001]] * 8 + [[2001]] * 2
+
+
+async def test_an_error_is_told_only_to_whose_it_is(store: Store) -> None:
     ask = await echoed(store)
     await ask("first")
-    got = await asyncio.gather(ask("good"), ask("bad"), ask("apart", kind="b"), return_exceptions=True)
-    assert [type(each) for each in got] == [ResponseError, ResponseError, list]
+    before = await calls(store)
+    asked = (ask("good"), ask("bad"), ask("well", "well"), ask("apart", kind="b"))
+    got = await asyncio.gather(*asked, return_exceptions=True)
+    assert [got[0], type(got[1]), *got[2:]] == [[b"good"], ResponseError, [b"well", b"well"], [b"apart"]]
+    assert await calls(store) - before == 2 + 3
 
 
 async def test_what_cannot_be_sent_costs_those_nothing_who_would_have_gone_with_it(store: Store) -> None:

@@ -44,7 +44,7 @@ local function begin(step)
     if not kept[n] or tonumber(kept[n]) <= tonumber(step.times[n]) then answer[#answer + 1] = step.asked[n] end
   end
   if #answer > 2 and step.caller ~= '' then
-    account = account or account_on({KEYS[3], KEYS[4]}, {unpack(ARGV, 7, 10)})
+    account = account or account_on({KEYS[3], KEYS[4]}, {unpack(ARGV, 7, 10)}, now)
     answer[2] = admit(account, step.caller, step.standing, step.slot, now)
     if answer[2][1] == 'later' then return answer end
   end

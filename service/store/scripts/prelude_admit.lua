@@ -7,10 +7,10 @@ local PROBE_MS = 30000 -- for how long a probe keeps others out: its worker may 
 --
 -- names  the account, the names of all accounts
 -- terms  calls a second · burst · credentials · name of the account
-local function account_on(names, terms)
+local function account_on(names, terms, now)
   local account = read_account(names[1], tonumber(terms[1]))
   account.burst, account.credentials = tonumber(terms[2]), terms[3]
-  if account.word('rate') ~= terms[1] or account.word('burst') ~= terms[2] then
+  if account.word('rate') ~= terms[1] or account.word('burst') ~= terms[2] or now - account.number('kept_at') > RENEW_MS then
     account.set({rate = terms[1], burst = terms[2]})
     redis.call('SADD', names[2], terms[4])
   end
