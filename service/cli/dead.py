@@ -116,7 +116,8 @@ async def _settle(
         if everything and not yes:
             click.confirm(f"{what} {len(chosen)} dead letters?", abort=True)
         settled = await dead.settle(store, what, chosen, now=now_ms(), by="command line")
-    word = {"retry": "back in their lanes", "drop": "dropped"}[what]
+    back = "back in its lane" if settled.done == 1 else "back in their lanes"
+    word = {"retry": back, "drop": "dropped"}[what]
     out.print(f"{settled.done} {word}.", highlight=False)
     if settled.gone:
         out.print(f"{settled.gone} were taken care of already.", highlight=False)

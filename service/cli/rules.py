@@ -57,7 +57,7 @@ def lint(paths: tuple[Path, ...], form: str | None, as_json: bool, code: str | N
     said = FORMS["json" if as_json else form or "text"](problems, files, loaded.found)
     if said:
         click.echo(said)
-    if not loaded.found:
+    if not loaded.found and not problems:
         click.echo("warning: there is no rule in what was checked", err=True)
     sys.exit(1 if any(problem.severity == "error" for problem in problems) else 0)
 

@@ -248,7 +248,7 @@ def test_an_event_leads_to_its_dead_letters(installed: Callable[..., Any]) -> No
     assert {f"{event}-bad", rule.id} <= set(several.output.replace(",", " ").split())
     assert sluice("dead", "drop", rule.id).exit_code == 0
     assert f"sluice dead retry {event}-bad" in sluice("dead", "show", event).output
-    assert sluice("dead", "retry", event).output == "1 back in their lanes.\n"
+    assert sluice("dead", "retry", event).output == "1 back in its lane.\n"
     assert "no dead letter" in sluice("dead", "retry", event).output
 
 
@@ -269,7 +269,7 @@ def test_a_dead_letter_is_shown_and_its_body_only_when_asked(installed: Callable
 def test_a_dead_letter_can_be_retried_once(installed: Callable[..., Any]) -> None:
     event = installed(accepted)
     again = sluice("dead", "retry", f"{event}-bad")
-    assert (again.exit_code, again.output) == (0, "1 back in their lanes.\n")
+    assert (again.exit_code, again.output) == (0, "1 back in its lane.\n")
     assert sluice("dead", "retry", f"{event}-bad").exit_code == 1
 
     record = installed(lambda store: journal.ledger(store, "f/bad"))

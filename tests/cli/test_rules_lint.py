@@ -76,6 +76,14 @@ def test_no_rule_at_all_is_worth_a_warning(folder: Path, options: list[str]) -> 
     assert answer.stderr == "warning: there is no rule in what was checked\n"
 
 
+def test_a_file_that_cannot_be_read_is_said_once(folder: Path) -> None:
+    (folder / "broken").mkdir()
+    (folder / "broken" / "r.yaml").write_text("rules: {")
+    answer = lint("broken")
+    assert (answer.exit_code, answer.stderr) == (1, "")
+    assert "1 error, 0 warnings" in answer.stdout
+
+
 def test_what_is_not_there_is_a_mistake_of_the_caller(folder: Path) -> None:
     assert lint("nothing").exit_code == 2
     (folder / "rules").rename(folder / "elsewhere")
