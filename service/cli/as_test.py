@@ -94,7 +94,7 @@ def _anonymous(case: Case, rules: Sequence[Rule]) -> tuple[Case, list[str]]:
     decided = [_decision(attempt(rule, case, ACTIONS)) for rule in rules]
     asked = frozenset[str]().union(*(_asked(rule) for rule in rules))
     fired = [rule for rule, (did, *_) in zip(rules, decided, strict=True) if did]
-    used = frozenset[str]().union(*(step.uses for rule in fired for step in rule.steps))
+    used = frozenset[str]().union(*(rule.uses for rule in fired))
     made_up = _without_people(case, rules, asked, used, frozenset())
     if [_decision(attempt(rule, made_up, ACTIONS)) for rule in rules] == decided:
         return made_up, []

@@ -17,7 +17,7 @@ from service.engine.condition import ALWAYS
 from service.engine.fields import choice, fields, items, kind, text
 from service.engine.paths import EVENT_NAME, VERBS
 from service.engine.problem import Report, near
-from service.engine.rule import Mode, Rule
+from service.engine.rule import Mode, Rule, used_by
 from service.engine.values import DURATION_HINT, duration_ms
 from service.engine.yaml_nodes import EMPTY, Node, Position
 from service.model import DEFAULT_ACCOUNT
@@ -89,6 +89,7 @@ def check_rule(node: Node, actions: Actions, report: Report, account: str = DEFA
         events=tuple(events),
         when=when or ALWAYS,
         steps=steps,
+        uses=used_by(steps),
         mode=mode,
         expires_ms=expires_ms,
         account=account,

@@ -2,7 +2,7 @@
 
 Every rule that has one is filed under one equality that must hold for it to match (path -> value -> rules), else under one
 path that must be there; the others are asked for every event of their types. Of several equalities or paths a rule is
-filed under the one it shares with fewest.
+filed under the one it shares with fewest; under its CRM or its event's type only if it has nothing else.
 """
 
 from collections import Counter
@@ -16,8 +16,16 @@ from service.engine.rule import Rule
 from service.engine.scope import EventScope
 from service.engine.values import MISSING, canonical
 
-Key = tuple[str, Hashable]
-"""A path and a value in canonical form."""
+Equality = tuple[str, tuple[Hashable, ...]]
+"""A path, and the values in canonical form of which it must have one."""
+
+
+class _Choices(Struct, frozen=True):
+    """What a rule could be filed under."""
+
+    equalities: list[Equality]
+    needed: set[str]
+    """Paths that must be there."""
 
 
 class TypeIndex(Struct, frozen=True):
@@ -34,6 +42,8 @@ class TypeIndex(Struct, frozen=True):
 
 
 _FACTS = frozenset(FACTS)
+_COMMON = frozenset(("source", "type"))
+"""Facts that most events of a type have in common: a rule that is filed there is asked for nearly all of them."""
 
 Index = dict[str, TypeIndex]
 """Event type -> its rules."""
@@ -42,7 +52,7 @@ Index = dict[str, TypeIndex]
 def build_index(rules: Sequence[Rule]) -> Index:
     """The index of a rule set; rules in `mode: off` are not in it."""
     choices = {
-        position: (list(_equalities(rule.when)), set(_needed(rule.when)))
+        position: _Choices(list(_equalities(rule.when)), set(_needed(rule.when)))
         for position, rule in enumerate(rules)
         if rule.mode != "off"
     }
@@ -72,15 +82,15 @@ def candidates(index: Index, scope: EventScope) -> list[int]:
     return sorted(positions)
 
 
-def _equalities(condition: Condition) -> Iterator[list[Key]]:
-    """For every condition that must hold and allows only certain values: those values."""
+def _equalities(condition: Condition) -> Iterator[Equality]:
+    """Everything that must hold and allows only certain values."""
     if isinstance(condition, All):
         for part in condition.parts:
             yield from _equalities(part)
     elif isinstance(condition, Leaf) and condition.operator == "eq":
-        yield [(condition.path, condition.test)]
+        yield condition.path, (condition.test,)
     elif isinstance(condition, Leaf) and condition.operator in ("in", "changed_to"):
-        yield [(condition.path, value) for value in condition.test]
+        yield condition.path, tuple(condition.test)
 
 
 def _needed(condition: Condition) -> Iterator[str]:
@@ -96,16 +106,23 @@ def _needs_a_value(leaf: Leaf) -> bool:
     return leaf.operator != "exists" or leaf.test is True
 
 
-def _index_type(positions: list[int], choices: dict[int, tuple[list[list[Key]], set[str]]]) -> TypeIndex:
-    crowd = Counter(key for position in positions for keys in choices[position][0] for key in keys)
-    askers = Counter(path for position in positions for path in choices[position][1])
+def _index_type(positions: list[int], choices: dict[int, _Choices]) -> TypeIndex:
+    crowd = Counter((path, value) for at in positions for path, values in choices[at].equalities for value in values)
+    askers = Counter(path for position in positions for path in choices[position].needed)
+
+    def crowded(equality: Equality) -> tuple[int, bool]:
+        path, values = equality
+        return sum(crowd[path, value] for value in values), path in _FACTS
+
     by_path: dict[str, dict[Hashable, list[int]]] = {}
     by_presence: dict[str, list[int]] = {}
     always = []
     for position in positions:
-        equalities, needed = choices[position]
-        if equalities:
-            for path, value in min(equalities, key=lambda keys: sum(crowd[key] for key in keys)):
+        equalities, needed = choices[position].equalities, choices[position].needed
+        telling = [equality for equality in equalities if equality[0] not in _COMMON]
+        if telling or (equalities and not needed):
+            path, values = min(telling or equalities, key=crowded)
+            for value in values:
                 by_path.setdefault(path, {}).setdefault(value, []).append(position)
         elif needed:
             by_presence.setdefault(min(needed, key=lambda path: (askers[path], path)), []).append(position)

@@ -13,7 +13,7 @@ from service.engine.check_reach import most_properties
 from service.engine.condition import ALWAYS, All, Condition, Either, Leaf, Not
 from service.engine.mutate_leaf import describe, leaf_changes
 from service.engine.paths import SOURCES, head, sources_of
-from service.engine.rule import Rule, Step
+from service.engine.rule import Rule, Step, used_by
 from service.engine.yaml_nodes import Position
 
 _DECISIVE: Final = "a case in which it alone decides"
@@ -65,13 +65,17 @@ def mutants(rule: Rule) -> Iterator[Mutant]:
 def _step_mutants(rule: Rule, place: int, step: Step) -> Iterator[Mutant]:
     before, after = rule.steps[:place], rule.steps[place + 1 :]
     what = f"step {step.index + 1} ({step.do})"
-    without = structs.replace(rule, steps=before + after)
+    without = _with_steps(rule, before + after)
     yield Mutant(without, (step.line, step.column), what, "left out", "a case that lists the rule's calls")
     for found in _changes(step.if_, ()):
         changed = structs.replace(step, if_=found.condition or ALWAYS)
-        mutant = structs.replace(rule, steps=(*before, changed, *after))
+        mutant = _with_steps(rule, (*before, changed, *after))
         wanted = f"{found.wanted}, with the calls it makes then"
         yield Mutant(mutant, found.at, f"`if` of {what}: {found.part}", found.change, wanted)
+
+
+def _with_steps(rule: Rule, steps: tuple[Step, ...]) -> Rule:
+    return structs.replace(rule, steps=steps, uses=used_by(steps))
 
 
 def _needless(rule: Rule) -> tuple[Leaf, ...]:

@@ -45,9 +45,11 @@ def decide(rule: Rule, scope: EventScope, now_ms: int, ruleset: str) -> Run | Pl
 def missing(rule: Rule, scope: EventScope) -> PlanFailure | None:
     """The failure of a rule whose unconditional steps need what the event does not carry."""
     for step in rule.steps:
-        absent = sorted(path for path in step.needs if scope.get(path) is MISSING)
-        if absent and not step.conditional:
-            message = f"rule {rule.id}, step {step.index + 1} ({step.do}): the event carries no {', '.join(absent)}"
+        if step.conditional:
+            continue
+        if absent := [path for path in step.needs if scope.get(path) is MISSING]:
+            lacks = ", ".join(sorted(absent))
+            message = f"rule {rule.id}, step {step.index + 1} ({step.do}): the event carries no {lacks}"
             return PlanFailure(rule.id, "missing_value", message)
     return None
 
@@ -59,8 +61,7 @@ def rule_error(rule: Rule, fault: Exception) -> PlanFailure:
 
 def _run(rule: Rule, scope: EventScope, now_ms: int, ruleset: str) -> Run:
     event = scope.event
-    used = sorted(frozenset[str]().union(*(step.uses for step in rule.steps)))
-    values = {path: scope.get(path) for path in used}
+    values = {path: scope.get(path) for path in rule.uses}
     return Run(
         key=f"{event.fact_key}/{rule.id}",
         rule=rule.id,

@@ -1,5 +1,6 @@
 """What a rule file becomes: rules with their steps, checked and compiled."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -49,6 +50,11 @@ class Step(Struct, frozen=True, kw_only=True):
         return filled
 
 
+def used_by(steps: Iterable[Step]) -> tuple[str, ...]:
+    """The event paths that the steps use, in order."""
+    return tuple(sorted(frozenset[str]().union(*(step.uses for step in steps))))
+
+
 class Rule(Struct, frozen=True, kw_only=True):
     """One rule."""
 
@@ -58,6 +64,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     """Event types, `<object>.<verb>`."""
     when: Condition
     steps: tuple[Step, ...]
+    uses: tuple[str, ...]
+    """What is `used_by` them: a run carries it."""
     mode: Mode
     expires_ms: int
     """How long after planning a run may still start."""

@@ -175,6 +175,22 @@ def test_an_event_meets_only_the_rules_that_can_match() -> None:
     assert candidates(rule_set.index, EventScope(event(type="deal.created"))) == []
 
 
+@pytest.mark.parametrize(
+    "question", ["{ changed_to: customer }", "customer", "[customer, lead]", "{ starts_with: c }", "{ changed: true }"]
+)
+@pytest.mark.parametrize("common", ["source: hubspot", "type: contact.updated"])
+def test_the_only_rule_for_a_crm_is_not_asked_for_every_event_of_it(common: str, question: str) -> None:
+    index = rules_of(rule(f"{{ {common}, contact.lifecyclestage: {question} }}")).index
+    assert candidates(index, EventScope(event({"contact.lifecyclestage": "customer"}))) == [0]
+    assert candidates(index, EventScope(event({"contact.other": "customer"}))) == []
+
+
+def test_a_rule_that_asks_only_for_its_crm_is_filed_under_that() -> None:
+    index = rules_of(rule("{ source: hubspot }")).index
+    assert candidates(index, EventScope(event())) == [0]
+    assert candidates(index, EventScope(event(source="pipedrive"))) == []
+
+
 def test_more_paths_in_the_index_than_in_the_event() -> None:
     rules = "".join(rule(f"{{ contact.p{n}: [1, 2] }}", id=f"r{n}").partition("rules:\n")[2] for n in range(50))
     rule_set = rules_of("version: 1\nrules:\n" + rules)
