@@ -87,9 +87,9 @@ class Together:
 
 
 def about(_: Any, level: str, line: EventDict) -> EventDict:
-    """Put what every line has into a line: level, time (ISO 8601 in UTC), the trace at hand, where it broke."""
+    """Put what every line has into a line: level, time (UTC; ISO 8601 in JSON), the trace at hand, where it broke."""
     line["level"] = level
-    line["timestamp"] = datetime.now(UTC).isoformat()
+    line["timestamp"] = datetime.now(UTC)  # the encoder writes it faster than Python does
     if trace := traces.trace_id():
         line["trace_id"] = trace
     return where_it_broke(line) if "exc_info" in line else line

@@ -5,6 +5,7 @@ A job id that exists is refused, so fixed ids (`drain:0` …) keep a burst of la
 `arq:in-progress:<id>` exists no other worker takes the job.
 """
 
+import functools
 import time
 from typing import Any
 
@@ -30,6 +31,11 @@ def bell(store: Store) -> list[Any]:
 
     They are the same for a second, so that calls can be told to be alike.
     """
-    job: dict[str, Any] = {"t": None, "f": FUNCTION, "a": [], "k": {}, "et": int(time.time()) * 1000}
     options = store.options
-    return [serialize(job), options.ticket_ms, options.lanes_per_ticket, options.most_tickets]
+    return [_job(int(time.time())), options.ticket_ms, options.lanes_per_ticket, options.most_tickets]
+
+
+@functools.lru_cache(1)
+def _job(enqueued_s: int) -> bytes:
+    job: dict[str, Any] = {"t": None, "f": FUNCTION, "a": [], "k": {}, "et": enqueued_s * 1000}
+    return serialize(job)
