@@ -153,6 +153,10 @@ def _warn_of_conditions(
     places = sorted(
         first_mention(nodes["when"], path) for path in asked if any(_is_property(path, event) for event in events)
     )
+    if not places:  # neither source is foreign, but no event has what only the one and what only the other sends
+        message = "this rule can never fire: `when` asks for details of HubSpot's and of Pipedrive's deliveries at once"
+        report.add("R312", nodes["when"].at, message, "make a rule for each of them", "warning")
+        return
     message = f"this rule can never fire: {_what_comes(events)}, and `when` asks for more"
     report.add("R312", places[min(1, len(places) - 1)], message, _WORKFLOW.format(_object(events[0])), "warning")
 

@@ -1,5 +1,6 @@
 """Files of rules -> a rule set, and every mistake in them."""
 
+import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -67,12 +68,24 @@ def _read(name: str, raw: bytes, actions: Actions) -> _File:
         return _File(unread, "", Checked())
     text = decode(raw) or raw[:MAX_BYTES].decode(errors="replace")
     report = Report(name, text)
+    try:
+        checked = _check(raw, actions, report)
+    except Exception as fault:  # noqa: BLE001  # a fault of a check must not take the rules of all other files with it
+        place = traceback.extract_tb(fault.__traceback__)[-1]
+        where = f"{type(fault).__name__} at {place.filename.rpartition('/')[2]}:{place.lineno}"
+        hint = "report it with the file; until it is mended, say what the last rule you changed says in another way"
+        report.add("R113", (1, 1), f"Sluice itself failed at checking this file: {where}", hint)
+        checked = Checked()
+    return _File(report, text, checked)
+
+
+def _check(raw: bytes, actions: Actions, report: Report) -> Checked:
     root = read_yaml(raw, report)
     gaps = any(problem.code in _GAPS for problem in report.problems)
     checked = Checked() if root is None else check_file(root, actions, report)
     if gaps:
         report.problems = [problem for problem in report.problems if problem.code not in _ABSENCES]
-    return _File(report, text, checked)
+    return checked
 
 
 def _place(problem: Problem) -> tuple[int, int, str]:

@@ -22,6 +22,7 @@ CODES: Final[dict[str, str]] = {
     "R110": "A YAML merge key is used",
     "R111": "The file holds no rules",
     "R112": "The file cannot be read",
+    "R113": "The file cannot be checked",
     "R201": "A value is of the wrong kind",
     "R202": "A key is unknown",
     "R203": "A key is missing",

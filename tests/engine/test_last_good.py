@@ -1,13 +1,17 @@
 """A mistake in a file turns no rule off."""
 
+import importlib
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine import Kept, load, load_keeping
+from service.engine.check import Checked, check_file
 from service.engine.folder import UNREADABLE
+from service.engine.problem import Report
 from tests.engine.examples import ACTIONS, rule
 
 BROKEN = b"version: 1\nrules: [{"
@@ -56,6 +60,21 @@ def test_an_id_that_a_new_file_takes_from_an_old_one_stays_where_it_was() -> Non
 def test_what_cannot_be_read_says_why() -> None:
     (problem,) = keeping({"a.yaml": UNREADABLE + b"Permission denied"}, {}).problems
     assert (problem.code, problem.message) == ("R112", "this file cannot be read: Permission denied")
+
+
+def test_a_fault_in_a_check_turns_no_rule_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(root: Any, actions: Any, report: Report) -> Checked:
+        if "new" in str(root):
+            raise IndexError("list index out of range")
+        return check_file(root, actions, report)
+
+    monkeypatch.setattr(importlib.import_module("service.engine.load"), "check_file", faulty)
+    files = {"a.yaml": rule(id="new").encode(), "b.yaml": rule(id="b").encode()}
+    kept = keeping(files, {"a.yaml": rule(id="a"), "b.yaml": rule(id="b")})
+    assert (ids(kept), kept.held) == (["a", "b"], frozenset({"a.yaml"}))
+    (problem,) = kept.problems
+    assert (problem.file, problem.code, problem.severity) == ("a.yaml", "R113", "error")
+    assert "IndexError at test_last_good.py:" in problem.message
 
 
 NAMES = st.sampled_from(["a.yaml", "b.yaml", "c.yaml"])

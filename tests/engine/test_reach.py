@@ -44,6 +44,9 @@ def codes(when: str = "", then: str = "", kind: str = "contact.updated") -> list
         ("contact.updated", "{ pipedrive.is_bulk_edit: true }", ["R312"]),
         ("deal.updated", "{ source: pipedrive, hubspot.changeFlag: NEW }", ["R312"]),
         ("deal.updated", "{ any: [{ pipedrive.is_bulk_edit: true }, { hubspot.changeFlag: NEW }] }", []),
+        ("deal.updated", "{ pipedrive.is_bulk_edit: true, hubspot.changeFlag: NEW }", ["R312"]),
+        ("[contact.updated, person.updated]", "{ all: [{ pipedrive.a: 1 }, { hubspot.b: 1 }] }", ["R312"]),
+        ("product.created", "{ pipedrive.a: 1, hubspot.b: 1, product.c: 1 }", ["R312"]),
     ],
 )
 def test_a_source_has_its_own_objects(kind: str, when: str, found: list[str]) -> None:
@@ -125,6 +128,22 @@ LEAVES = st.sampled_from(
 def combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     lists = st.tuples(st.sampled_from(["all", "any", "not"]), st.lists(inner, min_size=1, max_size=3))
     return lists.map(lambda drawn: f"{{ {drawn[0]}: [{', '.join(drawn[1])}] }}")
+
+
+OF_BOTH = st.sampled_from(
+    ["{ deal.a: 1 }", "{ deal.b: { exists: false } }", "{ deal.id: 7 }", "{ pipedrive.a: 1 }", "{ hubspot.b: { ne: 1 } }",
+     "{ source: hubspot }", "{ source: { ne: hubspot } }", "{ type: deal.updated }", "{ contact.a: 1 }"]
+)  # fmt: skip
+
+
+@given(
+    st.recursive(OF_BOTH, combined, max_leaves=6),
+    st.sampled_from(
+        ["deal.updated", "[deal.created, deal.deleted]", "[contact.updated, person.updated]", "deal.merged"]
+    ),
+)
+def test_whatever_a_rule_asks_for_it_can_be_checked(when: str, kind: str) -> None:
+    assert "R113" not in codes(when, kind=kind)
 
 
 @given(
