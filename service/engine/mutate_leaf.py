@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from service.engine.condition import All, Condition, Leaf
 from service.engine.operators import OPERATORS
-from service.engine.values import EPOCH, to_json
+from service.engine.values import EPOCH, canonical, to_json
 
 LeafChange = tuple[Condition, str, str]
 """What takes the question's place, what was changed, and the case that would notice it."""
@@ -33,10 +33,12 @@ def leaf_changes(leaf: Leaf) -> Iterator[LeafChange]:
     elif leaf.operator in ("older_than", "newer_than"):
         yield from _span_changes(leaf)
     elif leaf.operator in _ON_A_LIST and isinstance(leaf.operand, list) and len(leaf.operand) > 1:
-        for item in leaf.operand:
-            rest = [other for other in leaf.operand if other != item]
-            wanted = f"a case in which `{leaf.path}` is {item}"
-            yield _asking(leaf, leaf.operator, rest), f"without {to_json(item)}", wanted
+        for meaning in dict.fromkeys(map(canonical, leaf.operand)):
+            same = [item for item in leaf.operand if canonical(item) == meaning]
+            rest = [item for item in leaf.operand if canonical(item) != meaning]
+            if rest:
+                wanted = f"a case in which `{leaf.path}` is {same[0]}"
+                yield _asking(leaf, leaf.operator, rest), f"without {to_json(same[0])}", wanted
 
 
 def _bound_changes(leaf: Leaf) -> Iterator[LeafChange]:

@@ -41,6 +41,21 @@ def test_a_rule_whose_calls_no_case_lists_can_lose_its_steps() -> None:
     assert survivors(one_rule(), MADE) == []
 
 
+@pytest.mark.parametrize(
+    ("listed", "without"),
+    [
+        ("[x, x]", []),
+        ("[5, '5', 5.0]", []),
+        ("[null, null]", []),
+        ("[1, true]", ["1", "true"]),
+        ("[x, y, x]", ['"x"', '"y"']),
+    ],
+)
+def test_what_stands_on_a_list_twice_is_one_thing(listed: str, without: list[str]) -> None:
+    changes = [mutant.change for mutant in mutants(one_rule(f"{{ deal.status: {listed} }}").rules[0])]
+    assert [change for change in changes if change.startswith("without")] == [f"without {each}" for each in without]
+
+
 def test_every_event_of_a_list_wants_a_case() -> None:
     rules = one_rule(event="[deal.updated, deal.created]")
     assert survivors(rules, MADE) == [("`event` deal.created", "left out")]
