@@ -94,12 +94,17 @@ def _equalities(condition: Condition) -> Iterator[Equality]:
 
 
 def _needed(condition: Condition) -> Iterator[str]:
-    """The paths that must be there: every operator but `exists: false` is unknown, or false, on one that is not."""
+    """Paths that must be there: every operator but `exists: false` is unknown, or false, on one that is not."""
     if isinstance(condition, All):
         for part in condition.parts:
             yield from _needed(part)
-    elif isinstance(condition, Leaf) and condition.path not in _FACTS and _needs_a_value(condition):
+    elif isinstance(condition, Leaf) and _needs_a_value(condition) and _tells(condition.path):
         yield condition.path
+
+
+def _tells(path: str) -> bool:
+    """Whether events differ in having it: nearly all have facts, and the id of their object."""
+    return path not in _FACTS and not path.endswith(".id")
 
 
 def _needs_a_value(leaf: Leaf) -> bool:

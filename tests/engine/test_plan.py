@@ -185,6 +185,12 @@ def test_the_only_rule_for_a_crm_is_not_asked_for_every_event_of_it(common: str,
     assert candidates(index, EventScope(event({"contact.other": "customer"}))) == []
 
 
+def test_the_id_that_every_event_has_tells_less_than_the_crm() -> None:
+    index = rules_of(rule("{ source: hubspot, contact.id: { exists: true }, origin: { ne: import } }")).index
+    assert candidates(index, EventScope(event({"contact.id": "7"}))) == [0]
+    assert candidates(index, EventScope(event({"contact.id": "7"}, source="pipedrive"))) == []
+
+
 def test_a_rule_that_asks_only_for_its_crm_is_filed_under_that() -> None:
     index = rules_of(rule("{ source: hubspot }")).index
     assert candidates(index, EventScope(event())) == [0]
