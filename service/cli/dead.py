@@ -120,9 +120,9 @@ async def _settle(
     word = {"retry": back, "drop": "dropped"}[what]
     out.print(f"{settled.done} {word}.", highlight=False)
     if settled.gone:
-        out.print(f"{settled.gone} were taken care of already.", highlight=False)
+        out.print(f"Taken care of already: {settled.gone}.", highlight=False)
     if settled.refused:
-        out.print(f"{settled.refused} hold no run that could be tried again: `sluice dead show` says what to do.")
+        out.print(f"Without a run that could be tried again: {settled.refused}; `sluice dead show` says what to do.")
     return 1 if settled.refused or (letter_ids and settled.gone) else 0
 
 

@@ -35,8 +35,9 @@ def rules() -> None:
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[PATH]...")
 @click.option("--format", "form", type=click.Choice(list(FORMS)), help="text (the default), json, or annotations.")
 @json_option
+@click.option("--strict", is_flag=True, help="Exit 1 also if there is only a warning.")
 @click.option("--explain", "code", metavar="CODE", help="Print the page of a code, e.g. R203, and check nothing.")
-def lint(paths: tuple[Path, ...], form: str | None, as_json: bool, code: str | None) -> None:
+def lint(paths: tuple[Path, ...], form: str | None, as_json: bool, strict: bool, code: str | None) -> None:
     """Check rule files and their tests, and all those in folders; every mistake with its place.
 
     PATH: `rules` if none is given.
@@ -59,7 +60,7 @@ def lint(paths: tuple[Path, ...], form: str | None, as_json: bool, code: str | N
         click.echo(said)
     if not loaded.found and not problems:
         click.echo("warning: there is no rule in what was checked", err=True)
-    sys.exit(1 if any(problem.severity == "error" for problem in problems) else 0)
+    sys.exit(1 if any(strict or problem.severity == "error" for problem in problems) else 0)
 
 
 def _checked(paths: tuple[Path, ...]) -> tuple[Loaded, tuple[Problem, ...], int]:

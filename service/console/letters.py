@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from urllib.parse import urlencode
 
+import msgspec
 import structlog
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException, ValidationException
@@ -21,6 +22,7 @@ from service.insight.told import told_story
 from service.observe.mask import mask
 from service.store import dead
 from service.store.dead import Which
+from service.store.journal import Story
 from service.store.records import DeadLetter
 
 log = structlog.get_logger("sluice.console")
@@ -60,8 +62,11 @@ def letters(desk: Desk) -> list[HTTPRouteHandler]:
     @get("/dead/{letter_id:str}")
     async def show_dead(request: Asked, letter_id: FromPath[str]) -> Response[str]:
         letter = await _letter(desk, letter_id)
+        story = await story_of_letter(desk.store, letter)
+        if story:
+            letter = msgspec.structs.replace(letter, event_id=story.id)
         return desk.page(
-            "letter.html", who(request), **_shown(letter, mask(letter.message), answers=await _answers(desk, letter))
+            "letter.html", who(request), **_shown(letter, mask(letter.message), answers=_answers(letter, story))
         )
 
     @post("/dead/{letter_id:str}", status_code=200, guards=[may_act])
@@ -91,9 +96,8 @@ def _shown(letter: DeadLetter, message: str, *, answers: Sequence[Any] = (), bod
     return {"letter": letter, "message": message, "answers": answers, "body": body, "advice": advice(letter)}
 
 
-async def _answers(desk: Desk, letter: DeadLetter) -> list[Any]:
+def _answers(letter: DeadLetter, story: Story | None) -> list[Any]:
     """What Sakari answered to the steps that failed, with personal data hidden: often its message is the only reason given."""
-    story = await story_of_letter(desk.store, letter)
     run = told_story(story).runs.get(letter.rule) if story else None
     steps = run.steps.values() if run else ()
     return [step.answer for step in steps if step.state == "failed" and step.answer is not None]
@@ -112,13 +116,13 @@ def _said(text: str) -> dict[str, Any]:
     if what not in ("retry", "drop") or len(numbers) != 3 or not all(n.isdecimal() and len(n) < 7 for n in numbers):
         return {"said": [], "look": ""}
     done, gone, refused = map(int, numbers)
-    first = f"{done} back in line: they are tried again now." if what == "retry" else f"{done} dropped."
-    if not done + gone + refused:
-        first = "Nothing was chosen."
+    first = [f"{done} back in line, tried again now." if what == "retry" else f"{done} dropped."]
+    if not done:
+        first = [] if gone + refused else ["Nothing was chosen."]
     look = "bad" if refused else "good" if done else ""
     sentences = [
-        first,
-        *([f"{gone} had been taken care of already."] if gone else []),
-        *([f"{refused} hold no run that could be tried again: open them to see what to do."] if refused else []),
+        *first,
+        *([f"Taken care of already: {gone}."] if gone else []),
+        *([f"Without a run that could be tried again: {refused}; open them to see what to do."] if refused else []),
     ]
     return {"said": sentences, "look": look}

@@ -25,6 +25,9 @@ _MARKS = {
     "pending": "[yellow]…[/]",
 }
 
+_MOST_FIELDS = 6
+"""Of an event in its two lines."""
+
 
 def lines(
     story: Story,
@@ -54,7 +57,10 @@ def head(event: Event, at: int, event_id: str, *, masked: bool = False) -> list[
     """Tell what happened, in two lines of rich markup. `at`: when it came in (ms)."""
     where = f"{event.source} {event.account}  {event.object_type} {event.object_id or '?'}"
     told = hide(event.values, event) if masked else event.values
-    facts = ", ".join(_pair(path, told[path]) for path in _telling(event.values, event.changed)[:6])
+    telling = _telling(event.values, event.changed)
+    facts = ", ".join(_pair(path, told[path]) for path in telling[:_MOST_FIELDS])
+    if len(telling) > _MOST_FIELDS:
+        facts += f" [dim]and {len(telling) - _MOST_FIELDS} more (--json)[/]"
     by = f"by {escape(event.actor or 'nobody named')} ({event.origin})"
     return [
         f"[cyan]●[/] [bold]{escape(event.type)}[/]  {escape(where)}  [dim]{_clock(at)}  {event_id}[/]",
@@ -120,7 +126,7 @@ def short(value: Any) -> str:
 
 
 def _clock(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S.%f")[:-3] + "Z"
 
 
 def printable(text: str) -> str:
@@ -129,8 +135,8 @@ def printable(text: str) -> str:
 
 
 def day(at: int) -> str:
-    """Say an instant (ms) in local time, to the second."""
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """Say an instant (ms) to the second, in UTC like the console and the logs."""
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def counted(number: int, word: str) -> str:

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.sandbox.envelope import Refused, done
-from service.sandbox.state import Campaign, Sandbox
+from service.sandbox.state import Campaign, Sandbox, contact_id
 from service.sandbox.tokens import admit
 
 ATTRIBUTE_TYPES = ("contacts", "deals", "tickets")
@@ -49,7 +49,7 @@ async def fetch_contacts(
     allow_parameters(request, "mobile", "offset", "limit")
     part = "".join(filter(str.isdigit, request.query_params.get("mobile", "")))
     known = {name.partition(":")[2]: record for name, record in sandbox.records.items() if name.startswith("contacts/")}
-    data = [{"id": f"c{name}", **record} for name, record in known.items() if part in name]
+    data = [{"id": contact_id(name), **record} for name, record in known.items() if part in name]
     return done(data, pagination={"limit": 100, "offset": 0, "hasNext": False})
 
 

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from service.sandbox.contract import read_contact, record_of
 from service.sandbox.envelope import Refused, done
 from service.sandbox.reads import allow_parameters, check_type
-from service.sandbox.state import FAULT, Sandbox, Write
+from service.sandbox.state import FAULT, Sandbox, Write, contact_id
 from service.sandbox.tokens import admit
 
 _FEWEST_DIGITS = 7
@@ -52,7 +52,7 @@ async def create_contact(
     met = request.state.get(FAULT)
     sandbox.merge(Write("contacts", record, contact, time.time(), subject, strategy, met))
     return done(
-        [{"id": f"c{digits}", **sandbox.records[record]}],
+        [{"id": contact_id(digits), **sandbox.records[record]}],
         status=201,
         pagination={"limit": 1, "offset": 0, "hasNext": False},
     )

@@ -167,7 +167,7 @@ def test_events_are_listed_with_what_came_of_them(installed: Callable[..., Any])
 
 def test_the_tutorial_shows_listed_events_as_they_are(installed: Callable[..., Any]) -> None:
     installed(accepted)
-    shape = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  \d{13}-\d+  (?=.{32} \S)\w+\.\w+ \d+ +[\w-]+: \w+")
+    shape = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  \d{13}-\d+  (?=.{32} \S)\w+\.\w+ \d+ +[\w-]+: \w+")
     assert shape.match(sluice("events", "list").output)
     shown = re.findall(r"^\d.*welcome-new-person: .*$", TUTORIAL.read_text(), re.MULTILINE)
     assert len(shown) == 2
@@ -285,7 +285,7 @@ def test_only_a_run_can_be_retried(installed: Callable[..., Any]) -> None:
     (rule,) = (letter for letter in installed(lambda store: dead.newest(store, 10)) if letter.kind == "rule")
     refused = sluice("dead", "retry", rule.id)
     assert refused.exit_code == 1
-    assert "no run that could be tried again" in refused.output
+    assert "Without a run that could be tried again: 1" in refused.output
 
 
 def test_a_rule_that_could_not_be_planned_says_how_to_go_on(installed: Callable[..., Any]) -> None:

@@ -75,6 +75,13 @@ def test_every_branch_of_an_any_that_failed_is_marked(stage: Stage) -> None:
     ]
 
 
+def test_a_rule_that_matches_and_cannot_be_carried_out_has_a_cross(stage: Stage) -> None:
+    (event,) = stage.accept(stage.rules(a_rule(seen="${contact.none}")), an_event())
+    told = stage.run("rules", "explain", event).output
+    assert "✗ one  fails: rule one, step 1 (update_attributes): the event carries no contact.none" in told
+    assert "    ✓ contact.stage = customer" in told
+
+
 def test_json_holds_every_rule(stage: Stage) -> None:
     other = a_rule("other").replace("contact.updated", "contact.created")
     (event,) = stage.accept(stage.rules(a_rule(), other), an_event())

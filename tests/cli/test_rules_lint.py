@@ -52,6 +52,13 @@ def test_files_and_folders_can_be_named(folder: Path) -> None:
     assert several.stdout.endswith("\n2 files, 2 rules: 0 errors, 1 warning.\n")
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_warning_can_count_as_an_error() -> None:
+    assert lint("rules/sub").exit_code == 0
+    assert lint("rules/sub", "--strict").exit_code == 1
+    assert lint("rules/a.yaml", "--strict").exit_code == 0
+
+
 def test_an_id_is_unique_over_all_that_is_named(folder: Path) -> None:
     (folder / "more.txt").write_text(RULE.format("a", "c"))
     assert "R206: the id `a` is used twice" in lint("rules/a.yaml", "more.txt").stdout

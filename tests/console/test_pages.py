@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from service.model import Misfit
-from service.store import Store, dead, keys, lanes, overview
+from service.model import Misfit, Plan, PlanFailure
+from service.store import Store, accept, dead, keys, lanes, overview
 from service.store.pace import SharedPace
 from service.store.records import DeadLetter, StepRecord, encode
 from tests.cli.conftest import a_rule, an_event, rules_text
@@ -163,6 +163,19 @@ async def test_only_what_failed_is_told_in_red(browser: Browser, state: str, ton
     )
 
 
+async def test_the_letter_of_a_rule_leads_to_its_event(browser: Browser) -> None:
+    await browser.sign_in()
+    failure = PlanFailure(
+        "broken", "missing_value", "rule broken, step 1 (upsert_contact): the event carries no contact.x"
+    )
+    planned = Plan(event=an_event("a"), ruleset=browser.rule_set.version, failures=(failure,))
+    (event_id,) = (await accept(browser.store, "hubspot", [planned], (), now=NOW)).events
+    (letter,) = await dead.newest(browser.store, 10)
+    page = (await browser.get(f"/dead/{letter.id}")).text
+    assert f"sluice events replay {event_id}" in page
+    assert f'/events/{event_id}">its whole story' in page
+
+
 async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
     await browser.sign_in()
     misfit = Misfit("[0].objectId: expected int", b'{"email": "ada@example.com"}')
@@ -178,7 +191,8 @@ async def test_dead_letters_are_retried_and_dropped(browser: Browser) -> None:
     assert "<code>yesterday</code> is no event id" in nowhere
     answer = await browser.post("/settle", {"what": "retry", "ids": [letter.id]})
     refused = (await browser.http.get(answer.headers["location"])).text
-    assert "hold no run" in refused
+    assert "Without a run that could be tried again: 1" in refused
+    assert "back in line" not in refused
     assert '<p class="notice bad"' in refused
     assert "let the CRM send it again" in page
     assert "delivery</b> <span" not in listed

@@ -40,6 +40,17 @@ def _story(runs: dict[str, RunRecord] | None = None, *, changed: tuple[str, ...]
     return Story("1-0", JournalEntry(event, "v", 1000, tuple(runs or ()), **entry), runs or {})
 
 
+def test_what_is_left_out_of_an_event_is_counted_and_its_time_is_utc() -> None:
+    story = _story()
+    values = {f"contact.p{n}": n for n in range(9)}
+    event = structs.replace(story.entry.event, values=values, changed=())
+    told = _told(structs.replace(story, entry=structs.replace(story.entry, event=event)))
+    assert "contact.p5 = 5 and 3 more (--json)" in told
+    assert "00:00:01.000Z  1-0" in told
+    assert "more" not in _told(_story())
+    assert view.day(0) == "1970-01-01 00:00:00Z"
+
+
 def _told(story: Story, *, masked: bool = True) -> str:
     console = Console(file=io.StringIO(), width=400)
     for line in view.lines(story, masked=masked):
