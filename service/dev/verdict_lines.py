@@ -40,8 +40,7 @@ def step_lines(steps: Sequence[Preview]) -> list[str]:
 
 def _rule(one: Explained) -> list[str]:
     verdict = one.verdict
-    fires = verdict.conditions is not None and verdict.failure is None
-    mark = _MARKS[verdict.conditions.verdict if fires and verdict.conditions else False]
+    mark = _MARKS[verdict.conditions.verdict if verdict.conditions and not verdict.failure else False]
     told = [f"{mark} [bold]{escape(verdict.rule)}[/]  {_outcome(verdict)}  [dim]{_place(verdict)}[/]"]
     if verdict.conditions is not None:
         for part in _parts(verdict.conditions):
